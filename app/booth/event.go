@@ -1,0 +1,172 @@
+package booth
+
+import (
+	"image"
+	"time"
+)
+
+// Event is what the machinery behind the booth reports. Events that belong to
+// a student carry the session id they were started for.
+type Event interface{ event() }
+
+// Record is one roster row as the booth needs it. It holds personal data and
+// lives only inside a session.
+type Record struct {
+	Ref        string // opaque
+	BatchID    string
+	Batch      string
+	School     string
+	Level      string
+	Major      string
+	StudentNo  string
+	Name       string
+	NameMasked string
+	Doc        DocType
+	Number     string // grouped for reading
+	NumMasked  string
+	Payment    string
+	Capture    string // "", captured, in_review, approved, rejected
+	Rejected   Text   // why, when Capture is rejected
+	Supersedes string // packet that a recapture replaces
+	Service    ServiceView
+	Consent    ConsentView
+	Spec       string
+}
+
+// Events.
+type (
+	// Tick lets time pass; the caller sends one whenever NextTick is reached.
+	Tick struct{}
+	// LookupDone answers Lookup.
+	LookupDone struct {
+		Session string
+		Token   int // of the Lookup it answers; answers to older ones are dropped
+		Records []Record
+		Problem *Text // the roster could not be asked
+	}
+	// ClaimUpdate tells how the phone link stands.
+	ClaimUpdate struct {
+		Session string
+		Claim   ClaimView
+	}
+	// PaymentUpdate belongs to a student of a batch, not to a session: it
+	// outlives an abandoned visit.
+	PaymentUpdate struct{ BatchID, Ref, State string }
+	// LiveUpdate is the latest coaching.
+	LiveUpdate struct {
+		Session string
+		Live    LiveView
+	}
+	// FrameTaken answers TakeShot: the frame that was on screen is held.
+	FrameTaken struct {
+		Session string
+		Attempt int
+		Seq     uint64
+	}
+	// PortraitDone answers TakeShot too, after FrameTaken.
+	PortraitDone struct {
+		Session  string
+		Attempt  int
+		Portrait image.Image
+		Before   image.Image
+		Verdict  string
+		Checks   []CheckLine
+		Manual   []CheckLine
+		Problem  *Text // no portrait, and why
+		TookMS   int
+	}
+	// Sealed answers Seal: the packet is durable.
+	Sealed struct {
+		Session  string
+		PacketID string
+		Seq      uint64
+		At       time.Time
+	}
+	// SealFailed answers Seal: nothing was saved, everything is still in memory.
+	SealFailed struct {
+		Session string
+		Problem Text
+	}
+	// CameraChanged reports that the camera works or why it does not.
+	CameraChanged struct {
+		Working bool
+		Problem Text
+	}
+	// LampsChanged carries the status lights, the backlog and the worklist.
+	LampsChanged struct {
+		Lamps   Lamps
+		Retakes []RetakeItem
+		Pending int
+		Online  bool
+	}
+	// GuardChanged closes or opens the door to new sessions (disk floor, no
+	// roster, no plate). It never touches a session under way.
+	GuardChanged struct{ Fault *Fault }
+)
+
+func (Tick) event()          {}
+func (LookupDone) event()    {}
+func (ClaimUpdate) event()   {}
+func (PaymentUpdate) event() {}
+func (LiveUpdate) event()    {}
+func (FrameTaken) event()    {}
+func (PortraitDone) event()  {}
+func (Sealed) event()        {}
+func (SealFailed) event()    {}
+func (CameraChanged) event() {}
+func (LampsChanged) event()  {}
+func (GuardChanged) event()  {}
+
+// Effect is something the machine wants done outside.
+type Effect interface{ effect() }
+
+// Effects.
+type (
+	// BeginSession opens the context everything of this visit hangs on.
+	BeginSession struct{ Session string }
+	// EndSession cancels that context and zeroes what the visit owned.
+	EndSession struct{ Session, Reason string }
+	// Lookup asks the roster.
+	Lookup struct {
+		Session string
+		Token   int
+		Doc     DocType
+		Number  string
+		Scanned bool // from a scanner or reader: any document type may match
+	}
+	// StartClaim mints the QR and watches the phone's progress.
+	StartClaim struct {
+		Session string
+		Record  Record
+	}
+	// TakeShot holds the frame on screen and standardises it.
+	TakeShot struct {
+		Session string
+		Attempt int
+		Spec    string
+	}
+	// Seal makes the packet and commits it.
+	Seal struct {
+		Session   string
+		Attempt   int
+		Record    Record
+		Overrides []Override
+		ManualOK  bool
+		Consent   string // version agreed to
+		Flagged   bool
+		Payment   string
+	}
+	// SavePayment makes an operator's decision about the fee durable.
+	SavePayment struct{ BatchID, Ref, State, Reason string }
+	// Audit is one line of the audit log; it never holds personal data.
+	Audit struct{ Session, Event, Detail string }
+)
+
+func (BeginSession) effect() {}
+func (EndSession) effect()   {}
+func (Lookup) effect()       {}
+func (StartClaim) effect()   {}
+func (TakeShot) effect()     {}
+func (Seal) effect()         {}
+func (SavePayment) effect()  {}
+func (Audit) effect()        {}
