@@ -1,0 +1,256 @@
+package face
+
+import (
+	"cmp"
+	"fmt"
+	"image"
+	"math"
+	"slices"
+	"sync"
+
+	pigo "github.com/esimov/pigo/core"
+
+	"github.com/yunzhao-station/yunzhao/assets/cascades"
+)
+
+// Options narrow a search. The zero value is a thorough search of a whole
+// kiosk frame.
+type Options struct {
+	// MinSize and MaxSize bound the side of the face box in pixels. Zero means a
+	// tenth of the picture's shorter side, and all of it.
+	MinSize, MaxSize float64
+	// MinScore is the least finder score a face must reach; zero means
+	// DefaultMinScore.
+	MinScore float64
+	// Upright skips the searches for heads tilted beyond about 15°, which
+	// together take twice as long as the upright one.
+	Upright bool
+	// MaxFaces bounds how many faces get landmarks, best scores first; zero
+	// means DefaultMaxFaces.
+	MaxFaces int
+}
+
+// Defaults of Options.
+const (
+	// DefaultMinScore: real faces score 50 and more down to 40 px, windows on
+	// cloth, wallpaper and noise that pass the finder at all mostly below 10.
+	DefaultMinScore = 20
+	// DefaultMaxFaces: a booth has one person and a few onlookers.
+	DefaultMaxFaces = 8
+)
+
+const (
+	workSide = 640 // longest side the finder looks at
+	minWork  = 20  // smallest window in the working picture; below it everything looks like a face
+	// lmSide is how large a face is when landmarks are searched: beyond it the
+	// forests, which compare single pixels, would only see more noise.
+	lmSide = 240
+	// searchTilt is the angle of the tilted searches, in radians (20°): the
+	// finder itself tolerates about ±15°, so they meet.
+	searchTilt = 20 * math.Pi / 180
+)
+
+// Detector finds faces. It is safe for concurrent use; its buffers are pooled.
+type Detector struct {
+	finder  *pigo.Pigo
+	pupil   *forest
+	points  [numModels]*forest
+	scratch sync.Pool // *scratch
+}
+
+type scratch struct{ work, turned, patch []uint8 }
+
+// The landmark models, each named after its file.
+const (
+	browOuter = iota
+	browMid
+	browInner
+	eyeInner
+	eyeOuter
+	noseTip
+	mouthCorner
+	upperLip
+	lowerLip
+	numModels
+)
+
+var modelFiles = [numModels]string{
+	browOuter: "lp46", browMid: "lp44", browInner: "lp42",
+	eyeInner: "lp38", eyeOuter: "lp312",
+	noseTip: "lp93", mouthCorner: "lp84", upperLip: "lp81", lowerLip: "lp82",
+}
+
+// NewDetector unpacks the embedded models (about 8 MB) once.
+func NewDetector() (*Detector, error) {
+	d := &Detector{}
+	d.scratch.New = func() any { return new(scratch) }
+	b, err := cascades.Read(cascades.FaceFinder)
+	if err != nil {
+		return nil, fmt.Errorf("face: load finder: %w", err)
+	}
+	if d.finder, err = pigo.NewPigo().Unpack(b); err != nil {
+		return nil, fmt.Errorf("face: unpack finder: %w", err)
+	}
+	load := func(name string) (*forest, error) {
+		b, err := cascades.Read(name)
+		if err != nil {
+			return nil, fmt.Errorf("face: load landmark model: %w", err)
+		}
+		f, err := parseForest(b)
+		if err != nil {
+			return nil, fmt.Errorf("face: unpack landmark model %q: %w", name, err)
+		}
+		return f, nil
+	}
+	if d.pupil, err = load(cascades.Pupil); err != nil {
+		return nil, err
+	}
+	for i, name := range modelFiles {
+		if d.points[i], err = load(name); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// window is one place the finder liked, in pixels.
+type window struct{ x, y, size, score, roll float64 }
+
+// Detect returns the faces in gray, largest first, in pixels from the corner
+// of gray's rectangle. No face is an empty answer, not an error; the only
+// error is a picture whose buffer is shorter than its rectangle.
+func (d *Detector) Detect(gray *image.Gray, opt Options) ([]Face, error) {
+	v, err := viewOf(gray)
+	if err != nil {
+		return nil, err
+	}
+	s := d.scratch.Get().(*scratch)
+	defer d.scratch.Put(s)
+	return d.detect(v, opt.withDefaults(v), s), nil
+}
+
+func (o Options) withDefaults(v view) Options {
+	short := float64(min(v.w, v.h))
+	if !(o.MinSize > 0) {
+		o.MinSize = short / 10
+	}
+	if !(o.MaxSize > 0) || o.MaxSize > short {
+		o.MaxSize = short
+	}
+	if !(o.MinScore > 0) {
+		o.MinScore = DefaultMinScore
+	}
+	if o.MaxFaces <= 0 {
+		o.MaxFaces = DefaultMaxFaces
+	}
+	return o
+}
+
+func (d *Detector) detect(v view, opt Options, s *scratch) []Face {
+	// Shrink as far as the smallest wanted face allows, and to the working size
+	// at most: small faces cost far more windows than large ones.
+	k := max((max(v.w, v.h)+workSide-1)/workSide, 1)
+	work := v.shrink(k, &s.work)
+	found := d.windows(work, 0, opt, float64(k), nil, s)
+	if !opt.Upright {
+		found = d.windows(work, -searchTilt, opt, float64(k), found, s)
+		found = d.windows(work, searchTilt, opt, float64(k), found, s)
+	}
+	slices.SortFunc(found, func(a, b window) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.y, b.y), cmp.Compare(a.x, b.x))
+	})
+	var faces []Face
+	for _, w := range found {
+		if len(faces) == opt.MaxFaces {
+			break
+		}
+		if w.score < opt.MinScore || slices.ContainsFunc(faces, func(f Face) bool { return sameFace(f, w) }) {
+			continue
+		}
+		if f, ok := d.landmarks(v, w, s); ok &&
+			!slices.ContainsFunc(faces, func(g Face) bool { return sameEyes(f, g) }) {
+			faces = append(faces, f)
+		}
+	}
+	slices.SortStableFunc(faces, func(a, b Face) int { return cmp.Compare(b.Area(), a.Area()) })
+	return faces
+}
+
+// windows runs the finder over the working picture turned by −tilt, so that
+// heads rolled by tilt stand upright, and appends what it liked to found.
+func (d *Detector) windows(work view, tilt float64, opt Options, k float64, found []window, s *scratch) []window {
+	lo := max(opt.MinSize/k, minWork)
+	turned, back := work, func(x, y float64) (float64, float64) { return x, y }
+	if tilt != 0 {
+		turned, back = work.rotate(-tilt, &s.turned)
+		// A small face in the background that is also tilted is nobody's mistake
+		// to fear; it would cost most of the time.
+		lo = max(lo, minWork*1.4)
+	}
+	hi := min(opt.MaxSize/k, float64(min(turned.w, turned.h)))
+	if hi < lo || turned.w < minWork || turned.h < minWork {
+		return found
+	}
+	raw := d.finder.RunCascade(pigo.CascadeParams{
+		MinSize: int(lo), MaxSize: int(hi), ShiftFactor: .1, ScaleFactor: 1.1,
+		ImageParams: pigo.ImageParams{Pixels: turned.pix, Rows: turned.h, Cols: turned.w, Dim: turned.stride},
+	}, 0)
+	for _, w := range cluster(raw) {
+		w.x, w.y = back(w.x, w.y)
+		w.x, w.y, w.size, w.roll = w.x*k, w.y*k, w.size*k, tilt
+		found = append(found, w)
+	}
+	return found
+}
+
+// cluster joins windows that overlap by more than a fifth (intersection over
+// union) with the best of them, weighted by score.
+func cluster(raw []pigo.Detection) []window {
+	slices.SortFunc(raw, func(a, b pigo.Detection) int {
+		return cmp.Or(cmp.Compare(b.Q, a.Q), cmp.Compare(a.Row, b.Row),
+			cmp.Compare(a.Col, b.Col), cmp.Compare(a.Scale, b.Scale))
+	})
+	used := make([]bool, len(raw))
+	var out []window
+	for i, a := range raw {
+		if used[i] {
+			continue
+		}
+		var w window
+		for j := i; j < len(raw); j++ {
+			b := raw[j]
+			if used[j] || overlap(a, b) <= .2 {
+				continue
+			}
+			used[j] = true
+			q := float64(b.Q)
+			w.x += q * (float64(b.Col) + .5)
+			w.y += q * (float64(b.Row) + .5)
+			w.size += q * float64(b.Scale)
+			w.score += q
+		}
+		w.x, w.y, w.size = w.x/w.score, w.y/w.score, w.size/w.score
+		out = append(out, w)
+	}
+	return out
+}
+
+func overlap(a, b pigo.Detection) float64 {
+	side := func(ca, cb int) float64 {
+		return max(0, min(float64(ca)+float64(a.Scale)/2, float64(cb)+float64(b.Scale)/2)-
+			max(float64(ca)-float64(a.Scale)/2, float64(cb)-float64(b.Scale)/2))
+	}
+	in := side(a.Row, b.Row) * side(a.Col, b.Col)
+	return in / (float64(a.Scale*a.Scale) + float64(b.Scale*b.Scale) - in)
+}
+
+// sameFace tells whether window w is another view of the accepted face f.
+func sameFace(f Face, w window) bool {
+	cx, cy := f.X+f.W/2, f.Y+f.H/2
+	return math.Hypot(w.x-cx, w.y-cy) < .5*max(f.W, w.size)
+}
+
+func sameEyes(a, b Face) bool {
+	p, q := a.EyeMid(), b.EyeMid()
+	return math.Hypot(p.X-q.X, p.Y-q.Y) < .5*max(a.IED(), b.IED())
+}
