@@ -1,0 +1,158 @@
+// Package config reads the station's settings: one TOML file, every key with a
+// safe default, validated when it is loaded. An error names the key, what was
+// found and what is allowed, so that it can be mended at the desk.
+//
+// It knows no other part of the station.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// FileName of the settings inside the data directory.
+const FileName = "yunzhao.toml"
+
+// Config holds every setting of a station.
+type Config struct {
+	Station Station `toml:"station"`
+	Camera  Camera  `toml:"camera"`
+	Screen  Screen  `toml:"screen"`
+	Times   Times   `toml:"times"`
+	Central Central `toml:"central"`
+	Outbox  Outbox  `toml:"outbox"`
+}
+
+// Station tells who this is.
+type Station struct {
+	Name string `toml:"name"` // what staff call it, shown at central
+}
+
+// Camera tells which camera and how it is mounted.
+type Camera struct {
+	Device        string `toml:"device"`         // "auto", "scene" or an identity from `yunzhao camera list`
+	MountRotation int    `toml:"mount_rotation"` // degrees clockwise that turn the frame upright: 0, 90, 180, 270
+	PlateFrames   int    `toml:"plate_frames"`   // frames averaged into the clean plate
+}
+
+// Screen tells how the window looks.
+type Screen struct {
+	Language   string `toml:"language"` // zh or en
+	Fullscreen bool   `toml:"fullscreen"`
+	Width      int    `toml:"width"`  // pixels, when not full screen
+	Height     int    `toml:"height"` // pixels, when not full screen
+}
+
+// Times are the patience of each screen and the countdown, in seconds.
+type Times struct {
+	Identify  int `toml:"identify_s"`
+	Read      int `toml:"read_s"`
+	Pose      int `toml:"pose_s"`
+	Decide    int `toml:"decide_s"`
+	Done      int `toml:"done_s"`
+	Countdown int `toml:"countdown_s"`
+}
+
+// Central tells where photos go.
+type Central struct {
+	PinSHA256 string `toml:"pin_sha256"` // hex digest of central's TLS key, "" = system roots
+}
+
+// Outbox guards the disk.
+type Outbox struct {
+	FreeFloorMB int `toml:"free_floor_mb"` // no new student below this much free disk
+	MaxPending  int `toml:"max_pending"`   // no new student above this many unsent photos
+	RetainDays  int `toml:"retain_days"`   // sealed packets stay this long after central opened them
+}
+
+// Default settings; each is what a station without a file uses.
+func Default() Config {
+	return Config{
+		Station: Station{Name: "云照站"},
+		Camera:  Camera{Device: "auto", PlateFrames: 12},
+		Screen:  Screen{Language: "zh", Fullscreen: false, Width: 1280, Height: 800},
+		Times:   Times{Identify: 90, Read: 120, Pose: 180, Decide: 180, Done: 25, Countdown: 3},
+		Outbox:  Outbox{FreeFloorMB: 512, MaxPending: 5000, RetainDays: 30},
+	}
+}
+
+// Load reads dir/yunzhao.toml over the defaults. A missing file is no error.
+func Load(dir string) (Config, error) {
+	path := filepath.Join(dir, FileName)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Default(), nil
+	}
+	if err != nil {
+		return Config{}, fmt.Errorf("config: read settings: %w", err)
+	}
+	c, err := Parse(data)
+	if err != nil {
+		return Config{}, fmt.Errorf("config: %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Parse reads settings over the defaults; unknown keys are refused, because a
+// misspelt key is a setting that silently does nothing.
+func Parse(data []byte) (Config, error) {
+	c := Default()
+	d := toml.NewDecoder(strings.NewReader(string(data))).DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		var strict *toml.StrictMissingError
+		if errors.As(err, &strict) && len(strict.Errors) > 0 {
+			return Config{}, fmt.Errorf("unknown key %q", strings.Join(strict.Errors[0].Key(), "."))
+		}
+		return Config{}, err
+	}
+	return c, c.Validate()
+}
+
+// Validate checks every setting; all faults are reported at once.
+func (c Config) Validate() error {
+	var errs []error
+	between := func(key string, got, lo, hi int) {
+		if got < lo || got > hi {
+			errs = append(errs, fmt.Errorf("%s = %d: must be between %d and %d", key, got, lo, hi))
+		}
+	}
+	if n := len([]rune(c.Station.Name)); n < 1 || n > 40 {
+		errs = append(errs, fmt.Errorf("station.name: must have 1 to 40 characters, has %d", n))
+	}
+	if c.Camera.Device == "" {
+		errs = append(errs, errors.New(`camera.device: must be "auto", "scene" or a camera identity`))
+	}
+	if !slices.Contains([]int{0, 90, 180, 270}, c.Camera.MountRotation) {
+		errs = append(errs, fmt.Errorf("camera.mount_rotation = %d: must be 0, 90, 180 or 270", c.Camera.MountRotation))
+	}
+	between("camera.plate_frames", c.Camera.PlateFrames, 8, 64)
+	if c.Screen.Language != "zh" && c.Screen.Language != "en" {
+		errs = append(errs, fmt.Errorf("screen.language = %q: must be \"zh\" or \"en\"", c.Screen.Language))
+	}
+	between("screen.width", c.Screen.Width, 800, 7680)
+	between("screen.height", c.Screen.Height, 600, 7680)
+	between("times.identify_s", c.Times.Identify, 15, 600)
+	between("times.read_s", c.Times.Read, 15, 600)
+	between("times.pose_s", c.Times.Pose, 30, 900)
+	between("times.decide_s", c.Times.Decide, 30, 900)
+	between("times.done_s", c.Times.Done, 3, 300)
+	between("times.countdown_s", c.Times.Countdown, 1, 10)
+	if p := c.Central.PinSHA256; p != "" && (len(p) != 64 || strings.Trim(strings.ToLower(p), "0123456789abcdef") != "") {
+		errs = append(errs, errors.New("central.pin_sha256: must be 64 hex digits or empty"))
+	}
+	between("outbox.free_floor_mb", c.Outbox.FreeFloorMB, 64, 1<<20)
+	between("outbox.max_pending", c.Outbox.MaxPending, 10, 1_000_000)
+	between("outbox.retain_days", c.Outbox.RetainDays, 1, 3650)
+	return errors.Join(errs...)
+}
+
+// Seconds turns a setting into a duration.
+func Seconds(n int) time.Duration { return time.Duration(n) * time.Second }

@@ -1,0 +1,62 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestDefaultIsValid(t *testing.T) {
+	if err := Default().Validate(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, c := range []struct{ name, in, wantErr string }{
+		{"empty", "", ""},
+		{"rotation", "[camera]\nmount_rotation = 270\n", ""},
+		{"bad rotation", "[camera]\nmount_rotation = 45\n", "camera.mount_rotation = 45: must be 0, 90, 180 or 270"},
+		{"range", "[times]\ncountdown_s = 0\n", "times.countdown_s = 0: must be between 1 and 10"},
+		{"unknown key", "[times]\ncuntdown_s = 3\n", `unknown key "times.cuntdown_s"`},
+		{"language", "[screen]\nlanguage = \"fr\"\n", `screen.language = "fr"`},
+		{"pin", "[central]\npin_sha256 = \"zz\"\n", "central.pin_sha256"},
+		{"not toml", "[[[", "toml"},
+		{"wrong type", "[times]\ncountdown_s = \"three\"\n", "toml"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse([]byte(c.in))
+			switch {
+			case c.wantErr == "" && err != nil:
+				t.Fatal(err)
+			case c.wantErr != "" && (err == nil || !strings.Contains(err.Error(), c.wantErr)):
+				t.Fatalf("error %v, want it to say %q", err, c.wantErr)
+			}
+		})
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	if c, err := Load(dir); err != nil || c != Default() {
+		t.Fatalf("a missing file: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, FileName), []byte("[station]\nname=\"东门一号\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(dir)
+	if err != nil || c.Station.Name != "东门一号" || c.Times != Default().Times {
+		t.Fatalf("%+v %v", c, err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("[camera]\nmount_rotation = 90\n"))
+	f.Add([]byte("[times]\ncountdown_s = 99999999999\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if c, err := Parse(data); err == nil && c.Validate() != nil {
+			t.Fatal("accepted what Validate refuses")
+		}
+	})
+}
