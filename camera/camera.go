@@ -39,6 +39,27 @@ type Identity struct {
 	Simulated bool   `json:"simulated"`
 }
 
+// Device is a camera that is present now, with what it offers.
+type Device struct {
+	Identity
+	Modes []Mode `json:"modes"` // never empty; in the device's own order
+}
+
+// Counters tell what a source did with the frames of its camera since it was
+// opened.
+type Counters struct {
+	Delivered uint64 `json:"delivered"` // returned by Next
+	Dropped   uint64 `json:"dropped"`   // valid, replaced by a newer one before anyone asked
+	Invalid   uint64 `json:"invalid"`   // truncated, empty, garbage or of another size
+	Repeated  uint64 `json:"repeated"`  // byte for byte the frame before
+}
+
+// Counter is implemented by sources that count; Counters may be called from
+// any goroutine.
+type Counter interface {
+	Counters() Counters
+}
+
 // Frame is one picture as the camera gave it.
 type Frame struct {
 	Data     []byte      // encoded bytes, owned by whoever owns the Frame
