@@ -1,0 +1,247 @@
+package quality
+
+import (
+	"image"
+	"math"
+)
+
+// background measures the backdrop as the camera saw it, on the untouched cut.
+//
+// background_uniform is OFIQ's quality from the mean Sobel magnitude of the
+// luminance; background_shadow the deepest dip of light next to the person, in
+// percent of what the empty backdrop shows there; subject_contrast the
+// CIEDE2000 difference between the person's rim and the backdrop behind it,
+// of the tenth of the rim that differs least.
+func (o *output) background(r *report) {
+	if o.cut == nil || o.alpha == nil {
+		r.value(BackgroundUniform, 0, false)
+		r.value(BackgroundShadow, 0, false)
+		r.value(SubjectContrast, 0, false)
+		return
+	}
+	sobel, ok := o.sobel()
+	r.quality(BackgroundUniform, min(190*(1-sigmoid(sobel, 10, 100)), 100), sobel, ok)
+	shadow, ok := o.shadow()
+	r.value(BackgroundShadow, shadow, ok)
+	contrast, ok := o.rim()
+	r.value(SubjectContrast, contrast, ok)
+}
+
+// OFIQ looks at the background at this size.
+const sobelW, sobelH = 292, 354
+
+// sobel is the mean Sobel magnitude of linear luminance, 0..255, over the
+// background a few pixels away from the person.
+func (o *output) sobel() (float64, bool) {
+	lum := make([]float32, sobelW*sobelH)
+	free := make([]bool, sobelW*sobelH)
+	lin := linear()
+	for y := range sobelH {
+		y0, y1 := y*o.h/sobelH, max((y+1)*o.h/sobelH, y*o.h/sobelH+1)
+		for x := range sobelW {
+			x0, x1 := x*o.w/sobelW, max((x+1)*o.w/sobelW, x*o.w/sobelW+1)
+			var sum float32
+			n, a := 0, uint8(0)
+			for j := y0; j < y1; j++ {
+				for i := x0; i < x1; i++ {
+					q := o.cut.Pix[j*o.cut.Stride+4*i:]
+					sum += .2126*lin[q[0]] + .7152*lin[q[1]] + .0722*lin[q[2]]
+					a = max(a, o.alpha[j*o.w+i])
+					n++
+				}
+			}
+			lum[y*sobelW+x] = sum / float32(n) * 255
+			free[y*sobelW+x] = a < 8
+		}
+	}
+	dist := distance(free, sobelW, sobelH)
+	const away = 5
+	sum, n := 0.0, 0
+	for y := 1; y < sobelH-1; y++ {
+		for x := 1; x < sobelW-1; x++ {
+			i := y*sobelW + x
+			if dist[i] < away {
+				continue
+			}
+			at := func(dx, dy int) float64 { return float64(lum[i+dy*sobelW+dx]) }
+			gx := at(1, -1) + 2*at(1, 0) + at(1, 1) - at(-1, -1) - 2*at(-1, 0) - at(-1, 1)
+			gy := at(-1, 1) + 2*at(0, 1) + at(1, 1) - at(-1, -1) - 2*at(0, -1) - at(1, -1)
+			sum += math.Hypot(gx, gy)
+			n++
+		}
+	}
+	return sum / float64(max(n, 1)), n > sobelW*sobelH/100
+}
+
+// distance is the chessboard-and-diagonal (3–4 chamfer) distance of every free
+// pixel to the nearest one that is not, in pixels, at most 255.
+func distance(free []bool, w, h int) []float32 {
+	const inf = 255 * 3
+	d := make([]int, w*h)
+	for i, f := range free {
+		if f {
+			d[i] = inf
+		}
+	}
+	for y := range h {
+		for x := range w {
+			i := y*w + x
+			if x > 0 {
+				d[i] = min(d[i], d[i-1]+3)
+			}
+			if y > 0 {
+				d[i] = min(d[i], d[i-w]+3)
+				if x > 0 {
+					d[i] = min(d[i], d[i-w-1]+4)
+				}
+				if x < w-1 {
+					d[i] = min(d[i], d[i-w+1]+4)
+				}
+			}
+		}
+	}
+	out := make([]float32, w*h)
+	for y := h - 1; y >= 0; y-- {
+		for x := w - 1; x >= 0; x-- {
+			i := y*w + x
+			if x < w-1 {
+				d[i] = min(d[i], d[i+1]+3)
+			}
+			if y < h-1 {
+				d[i] = min(d[i], d[i+w]+3)
+				if x > 0 {
+					d[i] = min(d[i], d[i+w-1]+4)
+				}
+				if x < w-1 {
+					d[i] = min(d[i], d[i+w+1]+4)
+				}
+			}
+			out[i] = float32(d[i]) / 3
+		}
+	}
+	return out
+}
+
+// grid sizes of the low-frequency comparison.
+const shadowCell = 8
+
+// shadow is the largest low-frequency loss of light next to the person, in
+// percent, against the plate and relative to the backdrop further away.
+func (o *output) shadow() (float64, bool) {
+	if o.plate == nil || !o.hasFace {
+		return 0, false
+	}
+	gw, gh := o.w/shadowCell, o.h/shadowCell
+	if gw < 8 || gh < 8 {
+		return 0, false
+	}
+	lin := linear()
+	free := make([]bool, gw*gh)
+	ratio := make([]float64, gw*gh)
+	sum := func(img *image.RGBA, x, y int) float64 {
+		s := 0.0
+		for j := y; j < y+shadowCell; j++ {
+			for i := x; i < x+shadowCell; i++ {
+				q := img.Pix[j*img.Stride+4*i:]
+				s += float64(.2126*lin[q[0]] + .7152*lin[q[1]] + .0722*lin[q[2]])
+			}
+		}
+		return s
+	}
+	for gy := range gh {
+		for gx := range gw {
+			x, y := gx*shadowCell, gy*shadowCell
+			a := uint8(0)
+			for j := y; j < y+shadowCell; j++ {
+				for i := x; i < x+shadowCell; i++ {
+					a = max(a, o.alpha[j*o.w+i])
+				}
+			}
+			if a >= 8 {
+				continue
+			}
+			if b := sum(o.plate, x, y); b > .002*shadowCell*shadowCell {
+				free[gy*gw+gx] = true
+				ratio[gy*gw+gx] = sum(o.cut, x, y) / b
+			}
+		}
+	}
+	dist := distance(free, gw, gh)
+	near := .9 * o.ied / shadowCell
+	var ring, far []float64
+	for i, f := range free {
+		switch {
+		case !f:
+		case float64(dist[i]) <= near:
+			ring = append(ring, ratio[i])
+		default:
+			far = append(far, ratio[i])
+		}
+	}
+	if len(ring) < 12 {
+		return 0, false
+	}
+	// The backdrop far from the person tells the exposure; with little of it in
+	// the picture, the bright end of what there is.
+	ref := percentile(append(append([]float64{}, ring...), far...), .85)
+	if len(far) >= 20 {
+		ref = max(percentile(far, .5), .9*ref)
+	}
+	if !(ref > 0) {
+		return 0, false
+	}
+	return max(100*(1-percentile(ring, .04)/ref), 0), true
+}
+
+// rim compares the outermost band of the person with the backdrop behind it:
+// the plate where there is one, else the nearest clear backdrop beside it.
+func (o *output) rim() (float64, bool) {
+	k := o.cellSize()
+	band := k + max(k/2, 2)
+	var ds []float64
+	compare := func(x, y, dx, dy int) {
+		// A cell just inside, a cell just outside, along (dx, dy) to the inside.
+		ix, iy := x+dx*band-k/2, y+dy*band-k/2
+		bx, by := x-dx*band-k/2, y-dy*band-k/2
+		ok := func(x, y int) bool { return x >= 0 && y >= 0 && x+k <= o.w && y+k <= o.h }
+		if !ok(ix, iy) || o.alpha[(iy+k/2)*o.w+ix+k/2] < 250 {
+			return
+		}
+		var back lab
+		switch {
+		case o.plate != nil:
+			back = cellLab(o.plate, ix, iy, k)
+		case ok(bx, by) && o.alpha[(by+k/2)*o.w+bx+k/2] < 5:
+			back = cellLab(o.cut, bx, by, k)
+		default:
+			return
+		}
+		ds = append(ds, deltaE00(cellLab(o.cut, ix, iy, k), back))
+	}
+	for y := k; y < o.h-k; y += k {
+		x0, x1, ok := o.span(y)
+		if !ok {
+			continue
+		}
+		if x0 > 0 {
+			compare(x0, y, 1, 0)
+		}
+		if x1 < o.w-1 {
+			compare(x1, y, -1, 0)
+		}
+	}
+	for x := k; x < o.w-k; x += k {
+		for y := 1; y < o.h; y++ {
+			if o.alpha[y*o.w+x] >= 128 {
+				if o.alpha[(y-1)*o.w+x] < 128 {
+					compare(x, y, 0, 1)
+				}
+				break
+			}
+		}
+	}
+	if len(ds) < 20 {
+		return 0, false
+	}
+	return percentile(ds, .1), true
+}

@@ -1,0 +1,341 @@
+package quality
+
+import "math"
+
+// averageHalfFace is half the width of an average adult face between the
+// cheeks, ears not counted, in eye distances.
+const averageHalfFace = 1.06
+
+// features measures eyes, mouth, ears, forehead and glasses on the patch.
+func features(r *report, p *patch, o *output) {
+	if p == nil {
+		for _, id := range []string{
+			EyesOpen, MouthClosed, Expression, EarsVisible, ForeheadVisible, GlassesTinted, GlassesGlare,
+		} {
+			r.value(id, 0, false)
+		}
+	} else {
+		open, ok := p.eyesOpen()
+		r.value(EyesOpen, open, ok)
+		gap, ok := p.mouthGap()
+		r.value(MouthClosed, gap, ok)
+		r.value(Expression, p.smile(gap), true)
+		ears, ok := p.ears(o)
+		r.value(EarsVisible, ears, ok)
+		forehead, ok := p.forehead()
+		r.value(ForeheadVisible, forehead, ok)
+		tint, ok := p.tint()
+		r.value(GlassesTinted, tint, ok)
+		glare, ok := p.glare()
+		r.value(GlassesGlare, glare, ok)
+	}
+	hint := 0.0
+	if p != nil {
+		hint = p.headwear(o)
+	}
+	r.manual(Headwear, hint)
+	r.manual(Accessories, 0)
+}
+
+// eyesOpen is the lid gap over the distance from eyes to chin, of the eye that
+// is less open: about .023 closed, .051 and more open.
+func (p *patch) eyesOpen() (float64, bool) {
+	if !p.skin.ok {
+		return 0, false
+	}
+	least := math.Inf(1)
+	for _, u := range []float64{-.5, .5} {
+		gap, ok := p.lidGap(u)
+		if !ok {
+			return 0, false
+		}
+		least = min(least, gap)
+	}
+	return least / p.chinV, true
+}
+
+// lidGap is the height of the opening at the pupil, in units: the median,
+// over columns next to it, of the longest run of pixels that are not lid. Iris and
+// lashes are darker than the lid, the white of the eye has less colour; a
+// closed eye leaves the line of the lashes only.
+func (p *patch) lidGap(u float64) (float64, bool) {
+	// The lid's own colour: the skin just under the eye.
+	var lid []float64
+	p.box(u-.14, .17, u+.14, .27, func(i int) { lid = append(lid, float64(p.luma[i])) })
+	var around []float64
+	p.box(u-.12, -.1, u+.12, .1, func(i int) { around = append(around, float64(p.luma[i])) })
+	if len(lid) < 20 || len(around) < 20 {
+		return 0, false
+	}
+	bright, dark := percentile(lid, .5), percentile(around, .04)
+	if bright-dark < .12*bright+6 {
+		return 0, true // nothing darker than skin: no iris to be seen
+	}
+	limit := dark + .5*(bright-dark)
+	var gaps []float64
+	for du := -.07; du <= .071; du += .02 {
+		run, gap, best := 0, 0, 0
+		for v := -.17; v <= .17; v += 1 / float64(p.unit) {
+			i := p.index(u+du, v)
+			if !p.inside[i] {
+				return 0, false
+			}
+			colour, _ := p.skinLike(i)
+			l := float64(p.luma[i])
+			switch {
+			case l < limit, colour > .5 && l > .5*bright && l < 1.6*bright:
+				run += 1 + gap
+				gap = 0
+			case run > 0 && gap < 2:
+				gap++
+			default:
+				run, gap = 0, 0
+			}
+			best = max(best, run)
+		}
+		gaps = append(gaps, float64(best)/float64(p.unit))
+	}
+	return percentile(gaps, .5), true
+}
+
+// mouthGap is the inner gap of the lips over the distance from eyes to chin:
+// the longest run, down the middle of the mouth, of pixels as dark as the
+// inside of a mouth or as colourless and bright as teeth.
+func (p *patch) mouthGap() (float64, bool) {
+	if !p.skin.ok {
+		return 0, false
+	}
+	q := p.points
+	mid := (q.mouthL.X + q.mouthR.X) / 2
+	top, bottom := q.upperLip.Y+.02, q.lowerLip.Y+.04
+	if bottom-top < .02 || bottom > patchDown {
+		return 0, false
+	}
+	var gaps []float64
+	for du := -.14; du <= .141; du += .04 {
+		run, gap, best := 0, 0, 0
+		for v := top; v <= bottom; v += 1 / float64(p.unit) {
+			i := p.index(mid+du, v)
+			if !p.inside[i] {
+				return 0, false
+			}
+			colour, _ := p.skinLike(i)
+			l := float64(p.luma[i])
+			// Teeth lack the red of lips and skin altogether.
+			lin := linear()
+			rg, _ := ratios(float64(lin[p.pix[3*i]]), float64(lin[p.pix[3*i+1]]), float64(lin[p.pix[3*i+2]]))
+			teeth := colour > .28 && rg < .62*min(p.skin.rg[0], p.skin.rg[1]) && l > .6*p.skin.lumaMean
+			switch {
+			case teeth, l < .36*p.skin.lumaMean:
+				run += 1 + gap
+				gap = 0
+			case run > 0 && gap < 2:
+				gap++
+			default:
+				run, gap = 0, 0
+			}
+			best = max(best, run)
+		}
+		gaps = append(gaps, float64(best)/float64(p.unit))
+	}
+	return percentile(gaps, .5) / p.chinV, true
+}
+
+// smile is 0 for a straight face and 1 and more for a broad smile: raised
+// corners, a wide mouth, and teeth.
+func (p *patch) smile(gap float64) float64 {
+	q := p.points
+	lift := (q.upperLip.Y+q.lowerLip.Y)/2 - (q.mouthL.Y+q.mouthR.Y)/2
+	width := q.mouthR.X - q.mouthL.X
+	s := .5*max(lift-.06, 0)/.1 + .5*max(width-.88, 0)/.25
+	return min(max(s, 0)+min(gap/.08, 1)*.25, 2)
+}
+
+// edges scans a row of the patch outwards from the cheeks to where the skin
+// ends, in units.
+func (p *patch) edges(v float64) (left, right float64, ok bool) {
+	reach := func(sign float64) float64 {
+		miss, last := 0, .5
+		for u := .5; u < patchU-.02; u += 1 / float64(p.unit) {
+			i := p.index(sign*u, v)
+			if !p.inside[i] {
+				break
+			}
+			if p.isSkin(i) {
+				miss, last = 0, u
+			} else if miss++; float64(miss) > .05*float64(p.unit) {
+				break
+			}
+		}
+		return last
+	}
+	left, right = reach(-1), reach(1)
+	return left, right, left > .55 && right > .55
+}
+
+// cheeks measures half the width of the face between the cheeks and how far
+// its middle lies from the middle between the eyes, in units. Rows below the
+// ears, at the height of the mouth, see the jaw alone; the cheekbones are a
+// little wider.
+func (p *patch) cheeks() (half, mid float64, ok bool) {
+	if !p.skin.ok {
+		return 0, 0, false
+	}
+	var ls, rs []float64
+	lips := (p.points.upperLip.Y + p.points.lowerLip.Y) / 2
+	for v := lips - .28; v < lips-.04; v += .02 {
+		if l, r, ok := p.edges(v); ok {
+			ls, rs = append(ls, l), append(rs, r)
+		}
+	}
+	if len(ls) < 4 {
+		return 0, 0, false
+	}
+	l, r := percentile(ls, .5), percentile(rs, .5)
+	const cheekOverJaw = 1.09
+	half = (l + r) / 2 * cheekOverJaw
+	// Hair over a cheek or a wall the colour of skin would give a face nobody has.
+	if half < .8 || half > 1.35 {
+		return 0, 0, false
+	}
+	return half, 0, true
+}
+
+// ears is the share of rows at ear height where skin reaches out beyond the
+// cheek, on the side that shows less of it, 0..1.
+func (p *patch) ears(o *output) (float64, bool) {
+	if !p.skin.ok {
+		return 0, false
+	}
+	half, _, ok := p.cheeks()
+	if !ok {
+		half = averageHalfFace
+	}
+	least := 1.0
+	for _, sign := range []float64{-1, 1} {
+		rows, seen := 0, 0
+		for v := -.02; v < .62; v += .02 {
+			rows++
+			n := 0
+			for u := half; u < half+.38; u += 1 / float64(p.unit) {
+				i := p.index(sign*u, v)
+				if p.inside[i] && p.isSkin(i) && o.covers(p, sign*u, v) {
+					n++
+				}
+			}
+			if float64(n) >= .07*float64(p.unit) {
+				seen++
+			}
+		}
+		// An ear is about as high as the eye distance; half of these rows is an ear.
+		least = min(least, 2*float64(seen)/float64(rows))
+	}
+	return min(least, 1), true
+}
+
+// covers tells whether the matte has the person at a point of the patch; true
+// without a matte.
+func (o *output) covers(p *patch, u, v float64) bool {
+	if o == nil || o.alpha == nil || !o.hasFace {
+		return true
+	}
+	q := o.place(p.frame(u, v))
+	x, y := int(q.X), int(q.Y)
+	if x < 0 || y < 0 || x >= o.w || y >= o.h {
+		return false
+	}
+	return o.alpha[y*o.w+x] >= 128
+}
+
+// forehead is the share of skin between the brows and where the hair line of
+// an open forehead is, 0..1.
+func (p *patch) forehead() (float64, bool) {
+	if !p.skin.ok {
+		return 0, false
+	}
+	brow := (p.points.brow[0].Y + p.points.brow[1].Y) / 2
+	brow = min(max(brow, -.6), -.2)
+	n, skin := 0, 0
+	p.box(-.5, brow-.45, .5, brow-.1, func(i int) {
+		n++
+		if p.isSkin(i) {
+			skin++
+		}
+	})
+	if n == 0 {
+		return 0, false
+	}
+	return float64(skin) / float64(n), true
+}
+
+// tint is the share of light that reaches the skin under the eyes, compared
+// with the cheek of the same side, in the colour channel that loses most: near
+// .8 for bare eyes and clear lenses, below .5 behind tinted ones.
+func (p *patch) tint() (float64, bool) {
+	least := math.Inf(1)
+	for _, sign := range []float64{-1, 1} {
+		u := sign * .5
+		lens, ok := p.meanLinear(u-.16, .15, u+.16, .25)
+		if !ok {
+			return 0, false
+		}
+		u0, u1 := sign*cheekIn, sign*cheekOut
+		cheek, ok := p.meanLinear(min(u0, u1), cheekTop+.1, max(u0, u1), cheekBottom+.1)
+		if !ok || min(cheek.r, cheek.g, cheek.b) < .002 {
+			return 0, false
+		}
+		least = min(least, lens.r/cheek.r, lens.g/cheek.g, lens.b/cheek.b)
+	}
+	return min(least, 1.5), true
+}
+
+// glare is the share of the eye regions, in percent, that mirrors a lamp: far
+// brighter than the skin around it, and without its colour.
+func (p *patch) glare() (float64, bool) {
+	if !p.skin.ok {
+		return 0, false
+	}
+	worst := 0.0
+	ref := max(p.skin.lum[0], p.skin.lum[1])
+	for _, u := range []float64{-.5, .5} {
+		n, hot := 0, 0
+		p.box(u-.33, -.18, u+.33, .32, func(i int) {
+			n++
+			if l := float64(p.lum[i]); l > max(1.7*ref, .55) || l > .93 {
+				if c, _ := p.skinLike(i); c > .22 {
+					hot++
+				}
+			}
+		})
+		if n == 0 {
+			return 0, false
+		}
+		worst = max(worst, 100*float64(hot)/float64(n))
+	}
+	return worst, true
+}
+
+// headwear hints at a cap or a band: strong colour where hair should be.
+func (p *patch) headwear(o *output) float64 {
+	if !p.skin.ok {
+		return 0
+	}
+	n, vivid := 0, 0
+	for v := -1.75; v < -1.0; v += .03 {
+		for u := -.8; u <= .8; u += .03 {
+			i := p.index(u, v)
+			if !p.inside[i] || !o.covers(p, u, v) {
+				continue
+			}
+			n++
+			c := labOf(p.pix[3*i], p.pix[3*i+1], p.pix[3*i+2])
+			if h := c.hue(); c.chroma() > 28 && (h < 20 || h > 95) {
+				vivid++
+			}
+		}
+	}
+	if n < 50 {
+		return 0
+	}
+	return float64(vivid) / float64(n)
+}

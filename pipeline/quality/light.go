@@ -1,0 +1,199 @@
+package quality
+
+import "math"
+
+// light measures how the face is lit, over the face's own skin side.
+func light(r *report, p *patch) {
+	illumination(r, p)
+	exposure(r, p)
+	if p == nil {
+		for _, id := range []string{LuminanceMean, LuminanceVariance, DynamicRange, NaturalColour} {
+			r.value(id, 0, false)
+		}
+		return
+	}
+	var hist [256]int
+	n, sum, sq := 0, 0.0, 0.0
+	p.faceMask(func(i int) {
+		l := float64(p.lum[i])
+		sum += l
+		sq += l * l
+		hist[min(int(l*255+.5), 255)]++
+		n++
+	})
+	known := n > 100
+	mean := sum / float64(max(n, 1))
+	variance := max(sq/float64(max(n, 1))-mean*mean, 0)
+	r.quality(LuminanceMean, 100*sigmoid(mean, .2, .05)*(1-sigmoid(mean, .8, .05)), mean, known)
+	r.quality(LuminanceVariance, 100*math.Sin(math.Pi*60*variance/(60*variance+1)), variance, known)
+	bits := 0.0
+	for _, c := range hist {
+		if c > 0 {
+			q := float64(c) / float64(n)
+			bits -= q * math.Log2(q)
+		}
+	}
+	r.quality(DynamicRange, min(12.5*bits, 100), bits, known)
+	naturalColour(r, p)
+}
+
+// exposure: the shares of the face that are black and that are burnt out.
+func exposure(r *report, p *patch) {
+	if p == nil {
+		r.value(UnderExposed, 0, false)
+		r.value(OverExposed, 0, false)
+		return
+	}
+	n, dark, bright := 0, 0, 0
+	p.faceMask(func(i int) {
+		l := p.lum[i] * 255
+		n++
+		if l <= 25 {
+			dark++
+		}
+		if l >= 247 {
+			bright++
+		}
+	})
+	d, b := float64(dark)/float64(max(n, 1)), float64(bright)/float64(max(n, 1))
+	q := func(v float64) float64 { return min(max(v, 0), 100) }
+	r.quality(UnderExposed, q(120*(.832-sigmoid(d, .92, .05))), d, n > 100)
+	r.quality(OverExposed, q(1/(b+.01)), b, n > 100)
+}
+
+// illumination is the half-lit face (阴阳脸): how alike the brightness of both
+// cheeks is distributed, and how dark the darkest of four zones of the face is.
+// Each zone's share of the brightest is measured channel by channel; half
+// (0.5) counts as much as a quality of 60, and the worse of both is the value.
+func illumination(r *report, p *patch) {
+	if p == nil || !p.skin.ok {
+		r.value(IlluminationEven, 0, false)
+		return
+	}
+	// Squares of 0.3 eye distances at half the height between eyes and mouth.
+	v := (p.points.mouthL.Y + p.points.mouthR.Y) / 4
+	const side = .3
+	var left, right [256]int
+	nl, nr := 0, 0
+	p.box(-.5-side/2, v-side/2, -.5+side/2, v+side/2, func(i int) { left[int(p.lum[i]*255)]++; nl++ })
+	p.box(.5-side/2, v-side/2, .5+side/2, v+side/2, func(i int) { right[int(p.lum[i]*255)]++; nr++ })
+	if nl == 0 || nr == 0 {
+		r.value(IlluminationEven, 0, false)
+		return
+	}
+	same := 0.0
+	for i := range left {
+		same += min(float64(left[i])/float64(nl), float64(right[i])/float64(nr))
+	}
+	quality := 100 * math.Pow(same, .3)
+
+	// Forehead, both cheeks, chin.
+	zones := [4][4]float64{
+		{-.3, -.6, .3, -.4},
+		{-.68, .38, -.38, .68},
+		{.38, .38, .68, .68},
+		{-.2, p.chinV - .42, .2, p.chinV - .2},
+	}
+	lo, hi := rgb{math.Inf(1), math.Inf(1), math.Inf(1)}, rgb{}
+	seen := 0
+	for z, q := range zones {
+		c, n := p.zone(q, z == 0 || z == 3)
+		if n == 0 {
+			continue // hair over the forehead or a beard: not a shadow
+		}
+		seen++
+		lo = rgb{min(lo.r, c.r), min(lo.g, c.g), min(lo.b, c.b)}
+		hi = rgb{max(hi.r, c.r), max(hi.g, c.g), max(hi.b, c.b)}
+	}
+	if seen < 2 {
+		r.value(IlluminationEven, 0, false)
+		return
+	}
+	ratio := 1.0
+	for _, c := range [3][2]float64{{lo.r, hi.r}, {lo.g, hi.g}, {lo.b, hi.b}} {
+		if c[1] > 0 {
+			ratio = min(ratio, c[0]/c[1])
+		}
+	}
+	r.quality(IlluminationEven, min(quality, 60*ratio/.5, 100), same, true)
+}
+
+// zone is the mean sRGB colour of a rectangle. With onlySkin, pixels of
+// another colour do not count, and a zone with less than half skin is empty.
+func (p *patch) zone(q [4]float64, onlySkin bool) (c rgb, n int) {
+	all := 0
+	p.box(q[0], q[1], q[2], q[3], func(i int) {
+		all++
+		if onlySkin {
+			if d, _ := p.skinLike(i); d > .42 {
+				return
+			}
+		}
+		c.r += float64(p.pix[3*i])
+		c.g += float64(p.pix[3*i+1])
+		c.b += float64(p.pix[3*i+2])
+		n++
+	})
+	if n == 0 || 2*n < all {
+		return rgb{}, 0
+	}
+	return rgb{c.r / float64(n), c.g / float64(n), c.b / float64(n)}, n
+}
+
+// naturalColour is how far the cheeks' mean colour lies outside the range of
+// human skin under a neutral light, a* in 5..25 and b* in 5..35.
+func naturalColour(r *report, p *patch) {
+	if !p.skin.ok {
+		r.value(NaturalColour, 0, false)
+		return
+	}
+	l, lok := p.meanLinear(-cheekOut, cheekTop, -cheekIn, cheekBottom)
+	q, qok := p.meanLinear(cheekIn, cheekTop, cheekOut, cheekBottom)
+	c := linearLab((l.r+q.r)/2, (l.g+q.g)/2, (l.b+q.b)/2)
+	beyond := func(v, lo, hi float64) float64 { return max(lo-v, v-hi, 0) }
+	d := math.Hypot(beyond(c.a, 5, 25), beyond(c.b, 5, 35))
+	r.quality(NaturalColour, 200*(1-sigmoid(d, 0, 10)), d, lok && qok)
+}
+
+// sharpness compares the fine detail around the eyes with the coarse: mean
+// Laplacian over mean gradient at a fixed number of pixels per eye distance,
+// in percent. Dividing by the gradient makes it independent of contrast and of
+// light or dark eyes; the cheek, which has no detail of its own, tells how much
+// of the Laplacian is sensor noise.
+func (r *report) sharpness(p *patch) {
+	if p == nil {
+		r.value(Sharpness, 0, false)
+		return
+	}
+	energy := func(u0, v0, u1, v1 float64) (lap, grad float64, n int) {
+		p.box(u0, v0, u1, v1, func(i int) {
+			x, y := i%p.w, i/p.w
+			if x < 2 || y < 2 || x >= p.w-2 || y >= p.h-2 {
+				return
+			}
+			w := p.w
+			l := p.luma
+			d := 4*l[i] - l[i-1] - l[i+1] - l[i-w] - l[i+w]
+			gx, gy := (l[i+1]-l[i-1])/2, (l[i+w]-l[i-w])/2
+			lap += float64(d * d)
+			grad += float64(gx*gx + gy*gy)
+			n++
+		})
+		return lap / float64(max(n, 1)), grad / float64(max(n, 1)), n
+	}
+	best, known := 0.0, false
+	for _, u := range []float64{-.5, .5} {
+		lap, grad, n := energy(u-.26, -.16, u+.26, .16)
+		cu := u * 1.1
+		nl, ng, nn := energy(cu-.14, .4, cu+.14, .64)
+		if n < 50 || nn < 50 {
+			continue
+		}
+		lap, grad = max(lap-nl, 0), max(grad-ng, 0)
+		known = true
+		if grad > 1 {
+			best = max(best, 100*math.Sqrt(lap/grad))
+		}
+	}
+	r.value(Sharpness, best, known)
+}

@@ -1,0 +1,43 @@
+package quality
+
+import (
+	"math"
+
+	"github.com/yunzhao-station/yunzhao/pipeline/face"
+)
+
+// Proportions of an average adult head, in eye distances. They turn offsets in
+// the picture into angles; a particular nose errs by a quarter or so.
+const (
+	noseDepth = .40 // how far the nose tip stands before the plane of eyes and lips
+	noseRatio = .57 // eyes to nose tip over eyes to lips, looking straight ahead
+)
+
+// pose measures the head's angles, in degrees, and the distance between the
+// pupils in frame pixels.
+//
+// roll is positive when the head is turned clockwise in the picture (tilted to
+// the student's own left shoulder), yaw when the nose points to the right of
+// the picture (the student's own left), pitch when the chin is raised.
+func (r *report) pose(f *face.Face, p *patch, scale float64) {
+	if p == nil {
+		for _, id := range []string{Roll, Yaw, Pitch, InterEyeDistance} {
+			r.value(id, 0, false)
+		}
+		return
+	}
+	r.value(Roll, f.Roll(), true)
+	q := p.points
+	lips := face.Point{
+		X: (q.mouthL.X + q.mouthR.X) / 2,
+		Y: (q.upperLip.Y + q.lowerLip.Y) / 2,
+	}
+	// The midline runs from between the eyes (the origin) to the middle of the
+	// mouth; both lie in about the same plane, the nose before it.
+	axis := lips.X * q.nose.Y / max(lips.Y, .3)
+	r.value(Yaw, math.Atan((q.nose.X-axis)/noseDepth)*180/math.Pi, true)
+	// Raising the chin lifts the nose tip in the picture by its depth.
+	s := (noseRatio - q.nose.Y/max(lips.Y, .3)) * max(lips.Y, .3) / noseDepth
+	r.value(Pitch, math.Asin(min(max(s, -1), 1))*180/math.Pi, true)
+	r.value(InterEyeDistance, f.IED()*scale, scale > 0)
+}
