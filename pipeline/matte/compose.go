@@ -1,0 +1,51 @@
+package matte
+
+import "image"
+
+// compose makes the images. The person's light in a mixed pixel is what is
+// left after the backdrop's share is taken away, C − (1−α)B, bounded by what a
+// person of that coverage can send; it needs no guess of the person's colour.
+func (r *renderer) compose(bg [3]float32, keep bool) *Portrait {
+	w, h := r.w, r.h
+	rect := image.Rect(0, 0, w, h)
+	p := &Portrait{RGBA: image.NewRGBA(rect), Alpha: image.NewGray(rect), Cut: image.NewRGBA(rect)}
+	if r.plate != nil {
+		p.PlateCut = image.NewRGBA(rect)
+	}
+	halves(h, func(lo, hi int) {
+		for i := lo * w; i < hi*w; i++ {
+			a := r.alpha[i]
+			p.Alpha.Pix[i] = uint8(a*255 + .5)
+			o := 4 * i
+			p.RGBA.Pix[o+3], p.Cut.Pix[o+3] = 255, 255
+			for ch := range 3 {
+				c, b := r.c[ch][i], r.b[ch][i]
+				cut := to8(c)
+				p.Cut.Pix[o+ch] = cut
+				if p.PlateCut != nil {
+					p.PlateCut.Pix[o+ch] = to8(b)
+				}
+				if keep {
+					p.RGBA.Pix[o+ch] = cut
+					continue
+				}
+				own := min(max(c-(1-a)*b, 0), 255*a)
+				p.RGBA.Pix[o+ch] = to8(own + (1-a)*bg[ch])
+			}
+			if p.PlateCut != nil {
+				p.PlateCut.Pix[o+3] = 255
+			}
+		}
+	})
+	return p
+}
+
+func to8(v float32) uint8 {
+	if v <= 0 {
+		return 0
+	}
+	if v >= 255 {
+		return 255
+	}
+	return uint8(v + .5)
+}

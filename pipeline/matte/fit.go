@@ -1,0 +1,211 @@
+package matte
+
+// The light model. What the plate looked like and what the backdrop looks like
+// now differ by exposure, by lamps and by the shadow the person casts: a
+// smooth field in the log ratio of frame to plate. lightFit finds that field
+// from the pixels known to be backdrop and carries it under the person.
+
+// lightFit holds the pyramid of one fit: working pixels halved once, twice and
+// three times.
+type lightFit struct {
+	level [3]fitLevel
+	mom   [15][]float64
+	tmp   []float64
+}
+
+type fitLevel struct {
+	w, h int
+	v    [3][]float64 // mean log ratio of the backdrop pixels in the cell
+	wt   []float64    // share of the cell that is backdrop
+	out  [3][]float32
+}
+
+func (f *lightFit) init(s *scratch, w, h int) {
+	for i := range f.level {
+		w, h = (w+1)/2, (h+1)/2
+		l := &f.level[i]
+		l.w, l.h = w, h
+		l.wt = s.f64.take(w * h)
+		for c := range l.v {
+			l.v[c] = s.f64.take(w * h)
+			l.out[c] = s.f32.take(w * h)
+		}
+	}
+	n := f.level[0].w * f.level[0].h
+	for i := range f.mom {
+		f.mom[i] = s.f64.take(n)
+	}
+	f.tmp = s.f64.take(n)
+}
+
+// The bounds of the field relative to the base gain: a cast shadow darkens up
+// to 17 %, a reflection from light clothes brightens a little.
+const (
+	shadowFloor = -.19
+	shadowCeil  = .05
+)
+
+// run writes to out the field fitted to the log ratio rho (planes of w×h) over
+// the pixels of backdrop. base is the gain where nothing else is known.
+//
+// At each scale a plane is fitted around every cell by least squares with
+// Gaussian weights (a local linear regression, ridge (σ/2)² on its slopes);
+// finer scales replace coarser ones where they see enough backdrop.
+func (f *lightFit) run(out, rho [3][]float32, backdrop []uint8, w, h int, base [3]float32) {
+	l0 := &f.level[0]
+	halves(l0.h, func(lo, hi int) {
+		for y := lo; y < hi; y++ {
+			for x := range l0.w {
+				var n float64
+				var s [3]float64
+				for j := 2 * y; j < min(2*y+2, h); j++ {
+					for i := 2 * x; i < min(2*x+2, w); i++ {
+						if p := j*w + i; backdrop[p] != 0 {
+							n++
+							s[0] += float64(rho[0][p])
+							s[1] += float64(rho[1][p])
+							s[2] += float64(rho[2][p])
+						}
+					}
+				}
+				p := y*l0.w + x
+				l0.wt[p] = n / 4
+				for c := range s {
+					l0.v[c][p] = s[c] / max(n, 1)
+				}
+			}
+		}
+	})
+	for i := 1; i < len(f.level); i++ {
+		a, b := &f.level[i-1], &f.level[i]
+		for y := range b.h {
+			for x := range b.w {
+				var n float64
+				var s [3]float64
+				for j := 2 * y; j < min(2*y+2, a.h); j++ {
+					for k := 2 * x; k < min(2*x+2, a.w); k++ {
+						p := j*a.w + k
+						n += a.wt[p]
+						for c := range s {
+							s[c] += a.wt[p] * a.v[c][p]
+						}
+					}
+				}
+				p := y*b.w + x
+				b.wt[p] = n / 4
+				for c := range s {
+					b.v[c][p] = s[c] / max(n, 1e-9)
+				}
+			}
+		}
+	}
+	l2 := &f.level[2]
+	for c := range l2.out {
+		for i := range l2.out[c] {
+			l2.out[c][i] = base[c]
+		}
+	}
+	// Sigmas in cells of the first level: 40, 16, 6 and 2.5.
+	f.blend(l2, 10, base)
+	f.blend(l2, 4, base)
+	f.raise(l2, &f.level[1])
+	f.blend(&f.level[1], 3, base)
+	f.raise(&f.level[1], l0)
+	f.blend(l0, 2.5, base)
+	for c := range out {
+		upscale2(out[c], w, h, l0.out[c], l0.w, l0.h)
+	}
+}
+
+func (f *lightFit) raise(from, to *fitLevel) {
+	for c := range to.out {
+		upscale2(to.out[c], to.w, to.h, from.out[c], from.w, from.h)
+	}
+}
+
+// blend fits one scale and mixes it into the level's field by its weight.
+func (f *lightFit) blend(l *fitLevel, sigma float64, base [3]float32) {
+	n := l.w * l.h
+	ridge := sigma * sigma / 4
+	mom := f.mom
+	halves(l.h, func(lo, hi int) {
+		for y := lo; y < hi; y++ {
+			yy := float64(y)
+			for x := range l.w {
+				p := y*l.w + x
+				xx, wt := float64(x), l.wt[p]
+				mom[0][p] = wt
+				mom[1][p] = wt * xx
+				mom[2][p] = wt * yy
+				mom[3][p] = wt * xx * xx
+				mom[4][p] = wt * yy * yy
+				mom[5][p] = wt * xx * yy
+				for c := range 3 {
+					v := wt * l.v[c][p]
+					mom[6+3*c][p] = v
+					mom[7+3*c][p] = v * xx
+					mom[8+3*c][p] = v * yy
+				}
+			}
+		}
+	})
+	for i := range mom {
+		gaussian(mom[i][:n], mom[i][:n], f.tmp[:n], l.w, l.h, sigma, true)
+	}
+	halves(l.h, func(lo, hi int) {
+		for y := lo; y < hi; y++ {
+			for x := range l.w {
+				p := y*l.w + x
+				m := mom[0][p]
+				k := float32((m - .06) / .2)
+				if k <= 0 {
+					continue
+				}
+				k = min(k, 1)
+				m += 1e-9
+				mx, my := mom[1][p]/m, mom[2][p]/m
+				sxx := mom[3][p]/m - mx*mx + ridge
+				syy := mom[4][p]/m - my*my + ridge
+				sxy := mom[5][p]/m - mx*my
+				det := sxx*syy - sxy*sxy
+				dx, dy := float64(x)-mx, float64(y)-my
+				for c := range 3 {
+					mv := mom[6+3*c][p] / m
+					cx := mom[7+3*c][p]/m - mx*mv
+					cy := mom[8+3*c][p]/m - my*mv
+					v := float32(mv + ((cx*syy-cy*sxy)*dx+(cy*sxx-cx*sxy)*dy)/det)
+					v = base[c] + min(max(v-base[c], shadowFloor), shadowCeil)
+					l.out[c][p] += k * (v - l.out[c][p])
+				}
+			}
+		}
+	})
+}
+
+// upscale2 enlarges a plane whose cells are 2×2 pixels of dst, bilinearly.
+func upscale2(dst []float32, w, h int, src []float32, sw, sh int) {
+	halves(h, func(lo, hi int) {
+		for y := lo; y < hi; y++ {
+			fy := min(max((float32(y)-.5)/2, 0), float32(sh-1))
+			y0 := int(fy)
+			y1 := min(y0+1, sh-1)
+			fy -= float32(y0)
+			a, b := src[y0*sw:y0*sw+sw], src[y1*sw:y1*sw+sw]
+			d := dst[y*w : y*w+w]
+			for x := range d {
+				x0 := (x - 1) >> 1
+				fx := float32(.25)
+				if x&1 == 0 {
+					fx = .75
+				}
+				if x == 0 {
+					x0, fx = 0, 0
+				}
+				x1 := min(x0+1, sw-1)
+				t := a[x0] + (a[x1]-a[x0])*fx
+				u := b[x0] + (b[x1]-b[x0])*fx
+				d[x] = t + (u-t)*fy
+			}
+		}
+	})
+}

@@ -1,0 +1,160 @@
+package matte
+
+import (
+	"errors"
+	"fmt"
+	"image/color"
+	"math"
+)
+
+// maxOutput bounds the side of a portrait in pixels; print presets stay far below.
+const maxOutput = 4096
+
+// Render makes the portrait of outW×outH pixels from a crop of the frame that
+// was segmented, before the backdrop colour bg. With keep the photographed
+// backdrop stays and only the alpha is measured. The crop should lie within the
+// region given to Segment; beyond it, and outside the frame, masks and pixels
+// continue as at the border.
+func (m *Matter) Render(seg *Segmentation, crop Rect, outW, outH int, bg color.RGBA, keep bool) (*Portrait, error) {
+	if seg == nil || seg.owner != m || !seg.live() {
+		return nil, ErrStale
+	}
+	if !crop.valid() {
+		return nil, fmt.Errorf("matte: crop %+v is not a rectangle", crop)
+	}
+	if outW < 16 || outH < 16 || outW > maxOutput || outH > maxOutput {
+		return nil, fmt.Errorf("matte: output of %d×%d px is outside 16..%d px a side", outW, outH, maxOutput)
+	}
+	fw, fh := float64(seg.frame.Rect.Dx()), float64(seg.frame.Rect.Dy())
+	if crop.X >= fw || crop.Y >= fh || crop.X+crop.W <= 0 || crop.Y+crop.H <= 0 {
+		return nil, errors.New("matte: the crop misses the frame")
+	}
+	m.work.reset()
+	r := newRenderer(m, seg, crop, outW, outH)
+	r.sample()
+	r.trimap()
+	r.dataAlpha()
+	r.narrow()
+	r.solve()
+	return r.compose(opaque(bg), keep), nil
+}
+
+// renderer holds the planes of one Render at the output size.
+type renderer struct {
+	*Segmentation
+	k    *scratch
+	crop Rect
+	w, h int
+	unit float32 // output pixels per 1/200 of a face: band widths scale with it
+
+	// Geometry in output pixels.
+	cx, fy, fw, fh, chin float32
+
+	c, b  [3][]float32 // frame and fitted plate
+	alpha []float32
+	m     []uint8   // mask at output size
+	st    []float32 // 0 weak .. 1 strong contrast
+	din   []float32 // depth inside the mask
+	dout  []float32 // distance outside it
+	kind  []uint8   // pixelBack, pixelPerson, pixelMixed
+	al    []float32 // alpha from the pixel's own colour
+	va    []float32 // its variance
+	res   []float32 // squared deviation of the colour from the mixing line
+	inv   [3][]float32
+	tmp   []float32
+	tmp2  []float32
+	plane []float32
+	u1    []uint8
+	u2    []uint8
+	u3    []uint8
+	label []int32
+	stack []int32
+}
+
+const (
+	pixelBack uint8 = iota
+	pixelPerson
+	pixelMixed
+)
+
+func newRenderer(m *Matter, s *Segmentation, crop Rect, w, h int) *renderer {
+	k := &m.work
+	n := w * h
+	r := &renderer{Segmentation: s, k: k, crop: crop, w: w, h: h}
+	zx, zy := float64(w)/crop.W, float64(h)/crop.H
+	r.cx = float32((s.face.cx - crop.X) * zx)
+	r.fy = float32((s.face.fy - crop.Y) * zy)
+	r.fw, r.fh = float32(s.face.fw*zx), float32(s.face.fh*zy)
+	r.chin = float32((s.face.chin - crop.Y) * zy)
+	r.unit = r.fw / 200
+	r.c, r.b, r.inv = k.planes(n), k.planes(n), k.planes(n)
+	for _, p := range []*[]float32{&r.alpha, &r.st, &r.din, &r.dout, &r.al, &r.va, &r.res, &r.tmp, &r.tmp2, &r.plane} {
+		*p = k.f32.take(n)
+	}
+	for _, p := range []*[]uint8{&r.m, &r.kind, &r.u1, &r.u2, &r.u3} {
+		*p = k.u8.take(n)
+	}
+	r.label, r.stack = k.i32.take(n), k.i32.take(n)
+	return r
+}
+
+// workAt converts output pixel centres to working pixels.
+func (r *renderer) workAt(x, y int) (float64, float64) {
+	return r.Segmentation.work(r.crop.X+(float64(x)+.5)*r.crop.W/float64(r.w), r.crop.Y+(float64(y)+.5)*r.crop.H/float64(r.h))
+}
+
+// stretch samples a working plane at every output pixel.
+func (r *renderer) stretch(dst, src []float32) {
+	s := r.Segmentation
+	halves(r.h, func(lo, hi int) {
+		for y := lo; y < hi; y++ {
+			for x := range r.w {
+				wx, wy := r.workAt(x, y)
+				dst[y*r.w+x] = lerp(src, s.w, s.h, wx, wy)
+			}
+		}
+	})
+}
+
+// sample resamples frame, plate, light and noise to the output.
+func (r *renderer) sample() {
+	f := r.frame
+	resample(r.c, r.w, r.h, frameRows(f), f.Rect.Dx(), f.Rect.Dy(), r.crop)
+	resample(r.b, r.w, r.h, r.plate.rows, r.plate.W, r.plate.H, r.crop)
+	for ch := range r.b {
+		r.stretch(r.tmp, r.fit[ch])
+		b := r.b[ch]
+		halves(r.h, func(lo, hi int) {
+			for i := lo * r.w; i < hi*r.w; i++ {
+				b[i] = min(max((b[i]+logOffset)*exp32(r.tmp[i])-logOffset, 0), 255)
+			}
+		})
+	}
+	r.noise()
+}
+
+// noise fills inv with the reciprocal noise variance of each channel.
+func (r *renderer) noise() {
+	size := math.Sqrt(r.crop.W / float64(r.w) * r.crop.H / float64(r.h))
+	const tile = 16
+	tw, th := (r.w+tile-1)/tile, (r.h+tile-1)/tile
+	for ty := range th {
+		for tx := range tw {
+			v := r.plate.variance(
+				r.crop.X+(float64(tx)+.5)*tile*r.crop.W/float64(r.w),
+				r.crop.Y+(float64(ty)+.5)*tile*r.crop.H/float64(r.h), size)
+			for ch := range v {
+				// Half a squared step of quantisation at least.
+				inv := 1 / (v[ch]*levelSafety + .5)
+				for y := ty * tile; y < min((ty+1)*tile, r.h); y++ {
+					row := r.inv[ch][y*r.w : (y+1)*r.w]
+					for x := tx * tile; x < min((tx+1)*tile, r.w); x++ {
+						row[x] = inv
+					}
+				}
+			}
+		}
+	}
+}
+
+func exp32(v float32) float32 { return float32(math.Exp(float64(v))) }

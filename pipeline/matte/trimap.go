@@ -1,0 +1,133 @@
+package matte
+
+// trimap divides the output into person, backdrop and the mixed band between.
+// The band is as wide as the contour is uncertain: hair is wide, clothes are
+// narrow, and where the contrast is too weak to measure a mixture a wide band
+// would only carry noise.
+func (r *renderer) trimap() {
+	w, h := r.w, r.h
+	s := r.Segmentation
+	// The mask, its contour smoothed to half a working pixel.
+	src := r.k.f32.take(s.w * s.h)
+	for i, v := range s.mask {
+		src[i] = float32(v)
+	}
+	r.stretch(r.alpha, src)
+	gaussian(r.alpha, r.alpha, r.tmp, w, h, float64(max(1.5*r.unit, .5)), false)
+	for i, v := range r.alpha {
+		r.m[i] = b2u(v > .5)
+		r.u1[i] = b2u(v <= .5)
+	}
+	chamfer(r.din, nil, r.u1, w, h)
+	chamfer(r.dout, nil, r.m, w, h)
+
+	for i, v := range s.rim {
+		src[i] = clamp01((v - 8) / 8)
+	}
+	r.stretch(r.st, src)
+	gaussian(r.st, r.st, r.tmp, w, h, float64(max(4*r.unit, 1)), false)
+
+	strands := r.strands(src)
+	r.suspects()
+	lookalike := r.u2
+	u := r.unit
+	for y := range h {
+		yy := float32(y)
+		hair := yy < r.fy+.6*r.fh
+		top := yy < r.chin+.12*r.fh
+		for x := range w {
+			i := y*w + x
+			st := r.st[i]
+			inner := float32(9)
+			if hair {
+				inner = 12
+			}
+			inner = (5 + (inner-5)*st) * u
+			outer, reach := 4*u, .08*r.fw
+			if top {
+				outer, reach = 5*u, .3*r.fw
+			}
+			kind := pixelBack
+			if r.m[i] != 0 {
+				kind = pixelPerson
+				if r.din[i] <= inner || lookalike[i] != 0 {
+					kind = pixelMixed
+				}
+			} else if r.dout[i] <= outer || strands[i] != 0 && r.dout[i] < reach+2 {
+				kind = pixelMixed
+			}
+			r.kind[i] = kind
+		}
+	}
+}
+
+// strands marks evidence outside the mask that may be hair: components of
+// clear evidence that touch the mask or peak high.
+func (r *renderer) strands(src []float32) []uint8 {
+	s := r.Segmentation
+	n := s.w * s.h
+	loud, label, stack := r.u1[:0], r.label[:0], r.stack[:0]
+	if n > len(r.u1) { // a small portrait of a large region
+		loud, label, stack = r.k.u8.take(n), r.k.i32.take(n), r.k.i32.take(n)
+	}
+	loud, label, stack = loud[:n], label[:n], stack[:n]
+	for i := range loud {
+		loud[i] = b2u(s.e[i] > 7 || s.mask[i] != 0)
+	}
+	blobs := components(label, stack, nil, loud, s.w, s.h, true)
+	peak := make([]float32, len(blobs))
+	keep := make([]bool, len(blobs))
+	for i, l := range label {
+		peak[l] = max(peak[l], s.e[i])
+		if s.mask[i] != 0 {
+			keep[l] = true
+		}
+	}
+	for id, b := range blobs {
+		keep[id] = keep[id] || peak[id] > 30 && b.area >= 4
+	}
+	keep[0] = false
+	for i, l := range label {
+		src[i] = float32(b2u(keep[l]))
+	}
+	r.stretch(r.tmp2, src)
+	out := r.u3
+	for i, v := range r.tmp2 {
+		out[i] = b2u(v > .4)
+	}
+	grow(out, out, r.u1, r.w, r.h, 2)
+	return out
+}
+
+// suspects marks in u2 pixels of the person, not of the face, that look like
+// the backdrop although the contrast around them is good: gaps in the hair.
+func (r *renderer) suspects() {
+	w, h := r.w, r.h
+	near := r.tmp2
+	clear(near)
+	for ch := range r.c {
+		c, b, v := r.c[ch], r.b[ch], r.inv[ch]
+		for i := range r.tmp {
+			r.tmp[i] = c[i] - b[i]
+		}
+		box(r.plane, r.tmp, r.alpha, w, h, 1, false)
+		for i, d := range r.plane {
+			near[i] += 3 * d * d * v[i]
+		}
+	}
+	s := r.Segmentation
+	src := r.k.f32.take(s.w * s.h)
+	for i, v := range s.e {
+		src[i] = min(v, 50)
+	}
+	r.stretch(r.tmp, src)
+	for y := range h {
+		for x := range w {
+			i := y*w + x
+			dx, dy := (float32(x)-r.cx)/(.5*r.fw), (float32(y)-r.fy-.5*r.fh)/(.55*r.fh)
+			r.u2[i] = b2u((near[i] < 40 || r.tmp[i] < 8) && r.st[i] > .5 && r.m[i] != 0 &&
+				r.din[i] < .25*r.fw && dx*dx+dy*dy >= 1)
+		}
+	}
+	grow(r.u2, r.u2, r.u1, w, h, 2)
+}
