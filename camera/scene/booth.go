@@ -452,15 +452,15 @@ func shrink(dst, src *image.YCbCr) {
 func (b *Booth) paint(img *image.YCbCr, ln *lines, p pose, n uint64) {
 	key := mix(b.o.Seed ^ mix(n))
 	for y := range b.luma.h {
-		b.luma.row(ln, y, p, 1, b.o.Shadow)
-		b.luma.develop(img.Y[y*img.YStride:][:b.luma.w], ln.part[0], p.gain, b.luma.noiseRow(key, 0, y))
+		from, to := b.luma.row(ln, y, p, 1, b.o.Shadow)
+		b.luma.expose(img.Y[y*img.YStride:][:b.luma.w], ln, 0, y, from, to, p.gain, b.luma.noiseRow(key, 0, y))
 	}
 	scale := float64(b.chroma.w) / float64(b.luma.w)
 	for y := range b.chroma.h {
-		b.chroma.row(ln, y, p, scale, b.o.Shadow)
+		from, to := b.chroma.row(ln, y, p, scale, b.o.Shadow)
 		at := y * img.CStride
-		b.chroma.develop(img.Cb[at:][:b.chroma.w], ln.part[0], p.gain, b.chroma.noiseRow(key, 1, y))
-		b.chroma.develop(img.Cr[at:][:b.chroma.w], ln.part[1], p.gain, b.chroma.noiseRow(key, 2, y))
+		b.chroma.expose(img.Cb[at:][:b.chroma.w], ln, 0, y, from, to, p.gain, b.chroma.noiseRow(key, 1, y))
+		b.chroma.expose(img.Cr[at:][:b.chroma.w], ln, 1, y, from, to, p.gain, b.chroma.noiseRow(key, 2, y))
 	}
 }
 
@@ -487,8 +487,8 @@ func (b *Booth) Render(t time.Duration, occupied bool) (*image.RGBA, *image.Gray
 	img, alpha := image.NewRGBA(image.Rect(0, 0, w, h)), image.NewGray(image.Rect(0, 0, w, h))
 	yl, cl := newLines(w), newLines(w)
 	for y := range h {
-		b.luma.row(yl, y, p, 1, b.o.Shadow)
-		chroma.row(cl, y, p, 1, b.o.Shadow)
+		b.luma.whole(yl, y, p, b.o.Shadow)
+		chroma.whole(cl, y, p, b.o.Shadow)
 		row, cover := img.Pix[y*img.Stride:][:4*w], alpha.Pix[y*alpha.Stride:][:w]
 		gain := float64(p.gain) / (1 << gainBits) / levelOne
 		for x := range w {

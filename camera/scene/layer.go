@@ -36,9 +36,13 @@ type cutout struct {
 	w, h   int
 	cover  []uint16   // 0 to coverOne
 	parts  [2][]int16 // component × coverage
-	spans  [][2]int32 // per row: first and one past the last covered column
+	spans  []span     // per row
 	origin [2]float64 // where its first pixel belongs in the frame, in layer pixels
 }
+
+// span is the columns of one row of a cut-out that are covered at all, and the
+// longest run of them that is covered in full.
+type span struct{ from, to, solidFrom, solidTo int }
 
 // mask is how much of the light the person takes from the backdrop.
 type mask struct {
@@ -145,16 +149,25 @@ func (l *layer) setPerson(o Options, m *image.RGBA, origin [2]float64) {
 	for p := range l.parts {
 		c.parts[p] = make([]int16, c.w*c.h)
 	}
-	c.spans = make([][2]int32, c.h)
+	c.spans = make([]span, c.h)
 	for y := 1; y < c.h; y++ {
 		src := m.Pix[(y-1)*m.Stride:]
-		first, end := c.w, 0
+		sp, solid := &c.spans[y], 0
 		for x := 1; x < c.w-1; x++ {
 			px := src[4*(x-1) : 4*x : 4*x]
 			if px[3] == 0 {
 				continue
 			}
-			first, end = min(first, x), x+1
+			if sp.to == 0 {
+				sp.from = x
+			}
+			sp.to = x + 1
+			if px[3] < 255 || x > 1 && c.cover[y*c.w+x-1] != coverOne {
+				solid = x
+			}
+			if px[3] == 255 && x+1-solid > sp.solidTo-sp.solidFrom {
+				sp.solidFrom, sp.solidTo = solid, x+1
+			}
 			i := y*c.w + x
 			c.cover[i] = uint16(px[3]) + uint16(px[3]>>7)
 			light := 1 + o.Light*((float64(x)+c.origin[0])/float64(l.w)-0.5)
@@ -163,9 +176,6 @@ func (l *layer) setPerson(o Options, m *image.RGBA, origin [2]float64) {
 				most := 255 * float64(px[3]) / 255
 				c.parts[p][i] = int16(math.Round(min(v[p]*light, most) * levelOne))
 			}
-		}
-		if first < end {
-			c.spans[y] = [2]int32{int32(first), int32(end)}
 		}
 	}
 }

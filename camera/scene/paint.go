@@ -33,111 +33,196 @@ func (b *Booth) poseAt(t float64, slide float64, present bool) pose {
 	return p
 }
 
-// lines are the buffers to composite one row in; one per goroutine.
+// lines are the buffers to composite one row in; one per goroutine. They hold
+// the row only between the columns that row returns; beside them the row is
+// bare backdrop.
 type lines struct {
-	part  [2][]int32 // components of the row, 1<<levelBits a level
+	part  [2][]int16 // components of the row, 1<<levelBits a level
 	cover []int32    // coverage of the row, 0 to coverOne
 }
 
 func newLines(w int) *lines {
-	return &lines{part: [2][]int32{make([]int32, w), make([]int32, w)}, cover: make([]int32, w)}
+	return &lines{part: [2][]int16{make([]int16, w), make([]int16, w)}, cover: make([]int32, w)}
 }
 
-// row composites row y: backdrop, shadow, person. scale is layer pixels to a
-// frame pixel, depth that of the shadow.
-func (l *layer) row(ln *lines, y int, p pose, scale, depth float64) {
-	for c := range l.parts {
-		line := ln.part[c][:l.w]
-		for x, v := range l.backdrop[c][y*l.w : (y+1)*l.w] {
-			line[x] = int32(v)
-		}
-	}
-	clear(ln.cover[:l.w])
+// row composites row y, backdrop, shadow and person, where there is more than
+// backdrop: in the columns from from up to to. scale is layer pixels to a frame
+// pixel, depth that of the shadow.
+func (l *layer) row(ln *lines, y int, p pose, scale, depth float64) (from, to int) {
 	if !p.present {
-		return
+		return 0, 0
 	}
-	l.shade(ln, y, p, scale, depth)
-	l.cover(ln, y, p, scale)
-}
-
-// shade darkens row y by the shadow. The shadow follows the person in whole
-// pixels; it is far too soft for less to show.
-func (l *layer) shade(ln *lines, y int, p pose, scale, depth float64) {
-	s := &l.shadow
-	sy := y - int(s.origin[1])
-	if sy < 0 || depth == 0 {
-		return
+	s := l.spread(y, p, scale)
+	shadow, shadowFrom, shadowTo := l.shadowRow(y, p, scale)
+	if depth == 0 {
+		shadowTo = shadowFrom
 	}
-	sy = min(sy, s.h-1)
-	left := int(math.Floor(s.origin[0] + (p.slide+p.sway/2)*scale))
-	from, to := max(0, left), min(l.w, left+s.w)
+	switch {
+	case s.from >= s.to:
+		from, to = shadowFrom, shadowTo
+	case shadowFrom >= shadowTo:
+		from, to = s.from, s.to
+	default:
+		from, to = min(s.from, shadowFrom), max(s.to, shadowTo)
+	}
 	if from >= to {
-		return
+		return 0, 0
 	}
-	row := s.v[sy*s.w:][from-left : to-left]
-	k := int32(depth * 65536 / 255)
 	for c := range l.parts {
-		line := ln.part[c][from:to][:len(row)]
-		for x, v := range row {
-			line[x] = (line[x]>>1*(65536-int32(v)*k) + 1<<14) >> 15
+		copy(ln.part[c][from:to], l.backdrop[c][y*l.w:][from:to])
+		if shadowFrom < shadowTo { // but not where the person hides it
+			a := min(max(s.solidFrom, shadowFrom), shadowTo)
+			b := min(max(s.solidTo, a), shadowTo)
+			shade(ln.part[c][shadowFrom:a], shadow[:a-shadowFrom], depth)
+			shade(ln.part[c][b:shadowTo], shadow[b-shadowFrom:], depth)
 		}
 	}
+	clear(ln.cover[from:to])
+	if s.from < s.to {
+		l.person.fillCover(ln.cover, s)
+		for c := range l.parts {
+			l.person.lay(ln.part[c], ln.cover, c, s)
+		}
+	}
+	return from, to
 }
 
-// cover lays the person over row y: bilinear, with fractions that are the same
-// for the whole row, which sways more at the head and breathes at the chest.
-func (l *layer) cover(ln *lines, y int, p pose, scale float64) {
+// whole composites all of row y, for a layer at the frame's resolution.
+func (l *layer) whole(ln *lines, y int, p pose, depth float64) {
+	from, to := l.row(ln, y, p, 1, depth)
+	clear(ln.cover[:from])
+	clear(ln.cover[to:])
+	for c := range l.parts {
+		backdrop := l.backdrop[c][y*l.w:][:l.w]
+		copy(ln.part[c][:from], backdrop)
+		copy(ln.part[c][to:], backdrop[to:])
+	}
+}
+
+// shadowRow is the part of the shadow that falls on row y, and the columns it
+// falls on. It follows the person in whole pixels; it is far too soft for less
+// to show.
+func (l *layer) shadowRow(y int, p pose, scale float64) (row []uint8, from, to int) {
+	s := &l.shadow
+	sy := min(y-int(s.origin[1]), s.h-1)
+	if sy < 0 {
+		return nil, 0, 0
+	}
+	left := int(math.Floor(s.origin[0] + (p.slide+p.sway/2)*scale))
+	from, to = max(0, left), min(l.w, left+s.w)
+	if from >= to {
+		return nil, 0, 0
+	}
+	return s.v[sy*s.w:][from-left : to-left], from, to
+}
+
+// shade darkens line by the shadow.
+func shade(line []int16, shadow []uint8, depth float64) {
+	line = line[:len(shadow)]
+	k := int32(depth * 65536 / 255)
+	for x, v := range shadow {
+		line[x] = int16((int32(line[x])*(32768-int32(v)*k>>1) + 1<<14) >> 15)
+	}
+}
+
+// spread is where and how the person lies over one row: bilinear, with
+// fractions that are the same for the whole row.
+type spread struct {
+	from, to           int   // columns of the frame
+	solidFrom, solidTo int   // of them, those that are covered in full
+	top, bottom        int   // offsets in the cut-out of what column from shows, less one
+	fx, fy             int32 // how far to the left and up it is moved, of coverOne
+}
+
+// spread places the person on row y. The head sways more than the chest, the
+// chest breathes more than the head.
+func (l *layer) spread(y int, p pose, scale float64) (s spread) {
 	c := &l.person
 	rel := min(max((float64(y)-c.origin[1])/(float64(l.h)-c.origin[1]), 0), 1) // 0 crown, 1 lower edge
 	posY := float64(y) - c.origin[1] - p.breath*scale*(0.3+0.7*rel)
 	iy := int(math.Floor(posY))
 	if iy < 0 {
-		return
+		return spread{}
 	}
-	fy := int32((posY - float64(iy)) * coverOne)
+	s.fy = int32((posY - float64(iy)) * coverOne)
 	r0, r1 := min(iy, c.h-1), min(iy+1, c.h-1)
+	a, b := c.spans[r0], c.spans[r1]
+	switch {
+	case a.to == 0 && b.to == 0:
+		return spread{}
+	case a.to == 0:
+		a.from = b.from
+	case b.to == 0:
+		b.from = a.from
+	}
+	from, to := min(a.from, b.from), max(a.to, b.to)
 
 	posX := c.origin[0] + (p.slide+p.sway*(1-0.65*rel))*scale
-	left := int(math.Floor(posX)) // frame column of the cut-out's column 0
-	fx := int32((posX - float64(left)) * coverOne)
-	s0, s1 := c.spans[r0], c.spans[r1]
-	first, end := min(s0[0], s1[0]), max(s0[1], s1[1])
-	if s0[1] == 0 {
-		first = s1[0]
-	} else if s1[1] == 0 {
-		first = s0[0]
+	left := int(math.Floor(posX)) // column of the frame where the cut-out's first belongs
+	s.fx = int32((posX - float64(left)) * coverOne)
+	// Column x shows columns x-left-1 and x-left of the cut-out, in proportion
+	// fx to coverOne-fx.
+	s.from, s.to = max(0, left+from), min(l.w, left+to+1)
+	if s.from >= s.to {
+		return spread{}
 	}
-	if end == 0 {
-		return
-	}
-	// Column x of the frame shows columns x-left-1 and x-left of the cut-out,
-	// in proportion fx to 1-fx.
-	from, to := max(0, left+int(first)), min(l.w, left+int(end)+1)
-	if from >= to {
-		return
-	}
-	n := to - from
-	at := from - left - 1
-	a0, a1 := c.cover[r0*c.w+at:][:n+1], c.cover[r1*c.w+at:][:n+1]
-	gy := coverOne - fy
-	gx := coverOne - fx
-	cover := ln.cover[from:to][:n]
-	prev := int32(a0[0])*gy + int32(a1[0])*fy
-	for x := range cover {
-		cur := int32(a0[x+1])*gy + int32(a1[x+1])*fy
-		cover[x] = (prev*fx + cur*gx + 1<<15) >> 16
-		prev = cur
-	}
-	for k := range l.parts {
-		p0, p1 := c.parts[k][r0*c.w+at:][:n+1], c.parts[k][r1*c.w+at:][:n+1]
-		line := ln.part[k][from:to][:n]
-		prev := int32(p0[0])*gy + int32(p1[0])*fy
+	s.solidFrom = min(max(left+max(a.solidFrom, b.solidFrom)+1, s.from), s.to)
+	s.solidTo = max(min(left+min(a.solidTo, b.solidTo), s.to), s.solidFrom)
+	s.top, s.bottom = r0*c.w+s.from-left-1, r1*c.w+s.from-left-1
+	return s
+}
+
+// fillCover fills in the person's coverage.
+func (c *cutout) fillCover(line []int32, s spread) {
+	soft := func(from, to int) {
+		n := to - from
+		a := c.cover[s.top+from-s.from:][:n+1]
+		b := c.cover[s.bottom+from-s.from:][:n+1]
+		line := line[from:to][:n]
+		gx, gy := coverOne-s.fx, coverOne-s.fy
+		prev := int32(a[0])*gy + int32(b[0])*s.fy
 		for x := range line {
-			cur := int32(p0[x+1])*gy + int32(p1[x+1])*fy
-			v := (prev*fx + cur*gx) >> 16
-			line[x] = v + (line[x]*(coverOne-cover[x])+coverOne/2)>>8
+			cur := int32(a[x+1])*gy + int32(b[x+1])*s.fy
+			line[x] = (prev*s.fx + cur*gx + 1<<15) >> 16
 			prev = cur
 		}
+	}
+	soft(s.from, s.solidFrom)
+	for x := s.solidFrom; x < s.solidTo; x++ {
+		line[x] = coverOne
+	}
+	soft(s.solidTo, s.to)
+}
+
+// lay composites component k of the person over line, which is filled with
+// backdrop, given the coverage.
+func (c *cutout) lay(line []int16, cover []int32, k int, s spread) {
+	gx, gy := coverOne-s.fx, coverOne-s.fy
+	soft := func(from, to int) {
+		n := to - from
+		a := c.parts[k][s.top+from-s.from:][:n+1]
+		b := c.parts[k][s.bottom+from-s.from:][:n+1]
+		line, cover := line[from:to][:n], cover[from:to][:n]
+		prev := int32(a[0])*gy + int32(b[0])*s.fy
+		for x := range line {
+			cur := int32(a[x+1])*gy + int32(b[x+1])*s.fy
+			line[x] = int16((prev*s.fx+cur*gx)>>16 + (int32(line[x])*(coverOne-cover[x])+coverOne/2)>>8)
+			prev = cur
+		}
+	}
+	soft(s.from, s.solidFrom)
+	soft(s.solidTo, s.to)
+
+	from, to := s.solidFrom, s.solidTo
+	n := to - from
+	a := c.parts[k][s.top+from-s.from:][:n+1]
+	b := c.parts[k][s.bottom+from-s.from:][:n+1]
+	line = line[from:to][:n]
+	prev := int32(a[0])*gy + int32(b[0])*s.fy
+	for x := range line {
+		cur := int32(a[x+1])*gy + int32(b[x+1])*s.fy
+		line[x] = int16((prev*s.fx + cur*gx) >> 16)
+		prev = cur
 	}
 }
 
@@ -147,14 +232,22 @@ func (l *layer) noiseRow(key uint64, c, y int) []int16 {
 	return l.noise[start:][:l.w]
 }
 
-// develop turns one component of a row into bytes: exposure, sensor noise,
-// range.
-func (l *layer) develop(dst []uint8, line []int32, gain int32, noise []int16) {
+// expose turns component c of row y into bytes: what row composited between
+// from and to, backdrop beside it.
+func (l *layer) expose(dst []uint8, ln *lines, c, y, from, to int, gain int32, noise []int16) {
+	backdrop := l.backdrop[c][y*l.w:][:l.w]
+	l.develop(dst[:from], backdrop[:from], gain, noise)
+	l.develop(dst[from:to], ln.part[c][from:to], gain, noise[from:])
+	l.develop(dst[to:], backdrop[to:], gain, noise[to:])
+}
+
+// develop adds exposure and sensor noise and keeps the range.
+func (l *layer) develop(dst []uint8, line []int16, gain int32, noise []int16) {
 	noise = noise[:len(dst)]
 	line = line[:len(dst)]
 	half := l.bias<<levelBits + levelOne/2
 	for x := range dst {
-		v := (line[x]*gain>>gainBits + int32(noise[x]) + half) >> levelBits
+		v := (int32(line[x])*gain>>gainBits + int32(noise[x]) + half) >> levelBits
 		if uint32(v) > 255 {
 			v = ^(v >> 31) & 255
 		}
