@@ -150,6 +150,8 @@ type Sealed struct {
 	SHA256 string // hex, of Bytes
 	Bytes  []byte
 	Header Header
+	// AuditHead is the manifest's, for the store to keep beside its index.
+	AuditHead string
 }
 
 var (
@@ -242,7 +244,7 @@ func Seal(in Input, recipients []age.Recipient, key ed25519.PrivateKey) (*Sealed
 	if err := p.Verify(key.Public().(ed25519.PublicKey)); err != nil {
 		return nil, fmt.Errorf("packet: seal: read back: %w", err)
 	}
-	return &Sealed{ID: h.ID, SHA256: p.SHA256, Bytes: out, Header: h}, nil
+	return &Sealed{ID: h.ID, SHA256: p.SHA256, Bytes: out, Header: h, AuditHead: m.AuditHead}, nil
 }
 
 // Packet is a parsed file. It refers to the bytes it was parsed from.
