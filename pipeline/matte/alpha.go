@@ -28,7 +28,7 @@ func (r *renderer) dataAlpha() {
 	for i := range mean {
 		mean[i] = r.k.f32.take(n)
 	}
-	r.blurSure(mean, sure, w, h, 1)
+	r.weigh(mean, sure)
 	sharp := [4][]float32{}
 	for i := range sharp {
 		sharp[i] = r.k.f32.take(n)
@@ -73,8 +73,9 @@ func (r *renderer) dataAlpha() {
 	})
 }
 
-// blurSure writes C·sure and sure to the planes.
-func (r *renderer) blurSure(mean [4][]float32, sure []uint8, w, h, _ int) {
+// weigh writes C·sure and sure to the planes.
+func (r *renderer) weigh(mean [4][]float32, sure []uint8) {
+	w, h := r.w, r.h
 	halves(h, func(lo, hi int) {
 		for i := lo * w; i < hi*w; i++ {
 			v := float32(sure[i])

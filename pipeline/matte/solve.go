@@ -30,7 +30,6 @@ func offsetOf(dx, dy int) int {
 // solve fills alpha.
 func (r *renderer) solve() {
 	w, h := r.w, r.h
-	n := w * h
 	index := r.label
 	count := 0
 	for i, k := range r.kind {
@@ -74,7 +73,7 @@ func (r *renderer) solve() {
 		rhs[u] = data * r.al[p]
 		x[u] = r.al[p]
 	}
-	r.windows(coef, rhs, index, n)
+	r.windows(coef, rhs, index)
 	for u := range inv {
 		inv[u] = 1 / max(coef[u*reach], 1e-9)
 	}
@@ -134,7 +133,7 @@ func (r *renderer) solve() {
 
 // windows adds the matting Laplacian of all 3×3 windows that hold an unknown.
 // Fixed neighbours move to the right-hand side.
-func (r *renderer) windows(coef, rhs []float32, index []int32, _ int) {
+func (r *renderer) windows(coef, rhs []float32, index []int32) {
 	w, h := r.w, r.h
 	const k = 1. / 255
 	for y := 1; y+1 < h; y++ {
@@ -164,30 +163,30 @@ func (r *renderer) windows(coef, rhs []float32, index []int32, _ int) {
 			for ch := range mean {
 				mean[ch] /= 9
 			}
-			var rr, rg, rb, gg, gb, bb float32
+			// Across a contour the window's colours lie almost on a line: the
+			// inverse cancels too many digits for single precision.
+			var rr, rg, rb, gg, gb, bb float64
 			for j := range c {
 				c[j][0] -= mean[0]
 				c[j][1] -= mean[1]
 				c[j][2] -= mean[2]
-				d := &c[j]
-				rr += d[0] * d[0]
-				rg += d[0] * d[1]
-				rb += d[0] * d[2]
-				gg += d[1] * d[1]
-				gb += d[1] * d[2]
-				bb += d[2] * d[2]
+				d0, d1, d2 := float64(c[j][0]), float64(c[j][1]), float64(c[j][2])
+				rr += d0 * d0
+				rg += d0 * d1
+				rb += d0 * d2
+				gg += d1 * d1
+				gb += d1 * d2
+				bb += d2 * d2
 			}
 			const e = solveEpsilon / 9
 			rr, gg, bb = rr/9+e, gg/9+e, bb/9+e
 			rg, rb, gb = rg/9, rb/9, gb/9
-			// Inverse by cofactors.
-			a, b, d := gg*bb-gb*gb, rb*gb-rg*bb, rg*gb-rb*gg
-			det := rr*a + rg*b + rb*d
-			if det < 1e-30 {
-				continue
+			a, b, d := gg*bb-gb*gb, rb*gb-rg*bb, rg*gb-rb*gg // cofactors
+			iv := 1 / (rr*a + rg*b + rb*d)
+			m := mat3{
+				float32(a * iv), float32(b * iv), float32(d * iv),
+				float32((rr*bb - rb*rb) * iv), float32((rg*rb - rr*gb) * iv), float32((rr*gg - rg*rg) * iv),
 			}
-			iv := 1 / det
-			m := mat3{a * iv, b * iv, d * iv, (rr*bb - rb*rb) * iv, (rg*rb - rr*gb) * iv, (rr*gg - rg*rg) * iv}
 			for j := range p {
 				t0, t1, t2 := m.apply(c[j][0], c[j][1], c[j][2])
 				uj := index[p[j]]

@@ -101,6 +101,7 @@ func (r *renderer) strands(src []float32) []uint8 {
 
 // suspects marks in u2 pixels of the person, not of the face, that look like
 // the backdrop although the contrast around them is good: gaps in the hair.
+// From the collar down, what looks like a white wall is a white shirt.
 func (r *renderer) suspects() {
 	w, h := r.w, r.h
 	near := r.tmp2
@@ -126,7 +127,7 @@ func (r *renderer) suspects() {
 			i := y*w + x
 			dx, dy := (float32(x)-r.cx)/(.5*r.fw), (float32(y)-r.fy-.5*r.fh)/(.55*r.fh)
 			r.u2[i] = b2u((near[i] < 40 || r.tmp[i] < 8) && r.st[i] > .5 && r.m[i] != 0 &&
-				r.din[i] < .25*r.fw && dx*dx+dy*dy >= 1)
+				r.din[i] < .25*r.fw && dx*dx+dy*dy >= 1 && float32(y) < r.chin-.15*r.fh)
 		}
 	}
 	grow(r.u2, r.u2, r.u1, w, h, 2)

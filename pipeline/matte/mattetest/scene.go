@@ -182,8 +182,8 @@ type Camera struct {
 	OffsetX  float64 // of the person from the middle, in face widths
 }
 
-// Usual is an ordinary 1080p web camera in a fair light.
-var Usual = Camera{W: 1920, H: 1080, Noise: 2.2, Exposure: .03, Tint: .008, Shadow: .12, Plates: 5, Face: 380}
+// Usual is the middle of an ordinary 1080p web camera's picture in a fair light.
+var Usual = Camera{W: 1280, H: 1080, Noise: 2.2, Exposure: .03, Tint: .008, Shadow: .12, Plates: 5, Face: 380}
 
 // Scene is a photographed person and the truth about it.
 type Scene struct {
