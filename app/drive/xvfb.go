@@ -72,13 +72,16 @@ func startXvfb(ctx context.Context, width, height int) (*xvfb, error) {
 	defer numberR.Close()
 
 	var complaint bytes.Buffer
-	cmd := exec.Command(path,
+	cmd := exec.CommandContext(ctx, path,
 		"-displayfd", "3",
 		"-screen", "0", fmt.Sprintf("%dx%dx24", width, height),
 		"-nolisten", "tcp",
 		"-noreset", // keep the screen when the first client leaves
 		"-dpi", "96",
 	)
+	// Asked, not killed, so that it removes its lock and socket.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = xvfbStopTimeout
 	cmd.ExtraFiles = []*os.File{numberW}
 	cmd.Stderr = &tail{buf: &complaint, max: 4 << 10}
 	cmd.SysProcAttr = &syscall.SysProcAttr{

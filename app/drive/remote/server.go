@@ -63,9 +63,13 @@ func Listen(ctx context.Context, path string, handler Handler, log *slog.Logger)
 		return nil, fmt.Errorf("open automation socket: %w", err)
 	}
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "unix", path)
+	listener, err := lc.Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("open automation socket: %w", err)
+	}
+	l, ok := listener.(*net.UnixListener)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("open automation socket: it is a %T", listener), listener.Close())
 	}
 	// Between bind and chmod another user might connect; each connection's
 	// credentials are checked too, so the mode is only the first of two doors.
@@ -75,7 +79,7 @@ func Listen(ctx context.Context, path string, handler Handler, log *slog.Logger)
 	s := &Server{
 		handler:  handler,
 		log:      log,
-		listener: l.(*net.UnixListener),
+		listener: l,
 		slots:    make(chan struct{}, maxConns),
 		conns:    make(map[net.Conn]struct{}),
 	}

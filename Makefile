@@ -1,0 +1,114 @@
+# 云照站 / Yunzhao Station. `make` alone lists what there is.
+#
+# Every target does all it needs, from a bare Debian 12 or Ubuntu 24.04 on.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+GO      := .ci/go
+TAGS    := migrated_fynedo
+# The release in the source where there is no git history to ask.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || sed -n 's/^ *Version *= *"\(.*\)"/\1/p' FyneApp.toml 2>/dev/null | head -n 1)
+MODULE  := github.com/yunzhao-station/yunzhao
+LDFLAGS := -s -w $(if $(VERSION),-X $(MODULE)/app/cli.Version=$(VERSION))
+CENTRAL_LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
+
+# Arguments for the program: make run ARGS="--simulated"
+ARGS ?=
+# Pure Go, where the race detector costs little.
+RACE_PACKAGES ?= ./sync/... ./camera/... ./app/booth/... ./app/config/... ./app/drive/...
+# Run alone and last: they drive the built kiosk in real time.
+E2E_PACKAGES ?= ./app/e2e/...
+BENCHTIME ?= 1s
+FUZZTIME ?= 10s
+export TAGS RACE_PACKAGES E2E_PACKAGES FUZZTIME
+
+.PHONY: help
+help: ## 列出全部目标 / list the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+.PHONY: deps
+deps: ## 安装编译与测试所需 / install what building and testing needs
+	@.ci/deps test
+
+.PHONY: build
+build: ## 编译到 bin/ / build bin/yunzhao and bin/yunzhao-central
+	@.ci/deps build
+	@$(MAKE) --no-print-directory binaries
+
+# Not files with dependencies: go build knows better what is out of date.
+.PHONY: binaries
+binaries:
+	$(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/yunzhao .
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(CENTRAL_LDFLAGS)' -o bin/yunzhao-central ./sync/cmd/yunzhao-central
+
+.PHONY: run
+run: ## 启动拍照站 / start the station
+	@.ci/deps run
+	@$(MAKE) --no-print-directory binaries
+	@if [[ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]]; then \
+		echo '没有图形界面（DISPLAY 未设置）。请在桌面会话中运行，或用 make demo 在虚拟屏幕上演示。' >&2; \
+		echo 'No screen here (DISPLAY is not set): run this in a desktop session, or try make demo.' >&2; \
+		exit 1; \
+	fi
+	bin/yunzhao run $(ARGS)
+
+.PHONY: demo
+demo: ## 在虚拟屏幕上演示完整流程并截图 / drive whole visits on a virtual screen
+	@.ci/deps run
+	@$(MAKE) --no-print-directory binaries
+	bin/yunzhao demo $(ARGS)
+
+.PHONY: test
+test: ## 全部测试 / all tests
+	@.ci/deps test
+	@.ci/tests
+
+.PHONY: test-camera
+test-camera: ## 在虚拟机里用内核驱动测试相机 / camera tests against kernel drivers in a VM
+	@.ci/deps build
+	YUNZHAO_VM=1 $(GO) test -count=1 -v -run 'TestVM' -timeout 60m ./camera/v4l2/
+
+.PHONY: check
+check: lint test ## 格式、静态检查与测试 / format, vet, lint and tests
+
+.PHONY: lint
+lint: ## 格式与静态检查 / format, vet and lint
+	@.ci/deps build
+	@.ci/lint
+
+.PHONY: fmt
+fmt: ## 自动排版 / format the code
+	@.ci/deps build
+	@.ci/lint --fix
+
+.PHONY: fuzz
+fuzz: ## 模糊测试每个解析器 / fuzz every parser, FUZZTIME each
+	@.ci/deps build
+	@.ci/fuzz
+
+# benchmark runs the benchmarks that match $(2) in the packages $(1).
+define benchmark
+	@.ci/deps build
+	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(2)' -benchmem -benchtime $(BENCHTIME) -timeout 60m $(1)
+endef
+
+.PHONY: bench
+bench: ## 全部性能测试 / every benchmark
+	$(call benchmark,./...,.)
+
+.PHONY: bench-matte
+bench-matte: ## 抠图与标准化 / matting and standardisation
+	$(call benchmark,./pipeline/ ./pipeline/matte/...,.)
+
+.PHONY: bench-preview
+bench-preview: ## 预览解码 / preview decoding
+	$(call benchmark,./pipeline/codec/,.)
+
+.PHONY: bench-checks
+bench-checks: ## 人脸与质量检查 / face finding and checks
+	$(call benchmark,./pipeline/face/ ./pipeline/quality/,.)
+
+.PHONY: clean
+clean: ## 删除编译结果 / remove what was built
+	rm -rf bin out
