@@ -28,6 +28,7 @@ type (
 	Abandon       struct{ Reason string }          // operator or student gives up
 	NextStudent   struct{}                         // from Done
 	ToggleLang    struct{}
+	Stay          struct{} // a touch on nothing in particular: still here, restart the timer
 	FaultAction   struct{ Code string } // the fault page's button
 	Unlock        struct{ PIN string }
 )
@@ -54,5 +55,6 @@ func (PaymentMark) intent()   {}
 func (Abandon) intent()       {}
 func (NextStudent) intent()   {}
 func (ToggleLang) intent()    {}
+func (Stay) intent()          {}
 func (FaultAction) intent()   {}
 func (Unlock) intent()        {}

@@ -1,0 +1,476 @@
+package screen
+
+import (
+	"fmt"
+	"image/color"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+
+	"github.com/yunzhao-station/yunzhao/app/booth"
+)
+
+const (
+	headerHeight = 68
+	stripHeight  = 44
+	edge         = 24 // margin of the content
+	gap          = 16
+)
+
+// chrome is what stays the same on every screen: the header with the steps of
+// the visit, the title row, and the operator strip.
+type chrome struct {
+	page
+	onLeave func()
+
+	bar, strip  *canvas.Rectangle
+	brand       *sign
+	name        *textBlock
+	steps       []step
+	simulated   badge
+	demo        badge
+	lang, leave *button
+	title       pair
+	toast       *panel
+	toastSign   *sign
+	toastText   pair
+	lamps       []lamp
+	retakes     badge
+	next        badge
+
+	look lookHere
+	view booth.View
+	show struct{ steps, title, toast bool }
+}
+
+type step struct {
+	dot  *panel
+	num  *textBlock
+	name *textBlock
+}
+
+type badge struct {
+	bg   *panel
+	sign *sign
+	text *textBlock
+	on   bool
+}
+
+type lamp struct {
+	sign *sign
+	text *textBlock
+}
+
+// lookHere points at the camera, which stands above the middle of the screen.
+type lookHere struct {
+	bg   *panel
+	sign *sign
+	text *textBlock
+}
+
+var stepNames = []booth.Text{
+	{ZH: "身份", EN: "Identity"}, {ZH: "须知", EN: "Rules"}, {ZH: "拍照", EN: "Photo"}, {ZH: "确认", EN: "Submit"},
+}
+
+func newChrome(u *ui) *chrome {
+	c := &chrome{page: newPage(u)}
+	c.bar = canvas.NewRectangle(colSurface)
+	c.strip = canvas.NewRectangle(colSurface)
+	c.add(c.bar)
+	c.add(c.strip)
+	c.brand = c.sign("camera", colBrand)
+	c.name = c.text(22, true, colInk).mid().line()
+	for range stepNames {
+		s := step{dot: c.panel(colTint, colTint)}
+		s.num = c.text(18, true, colBrand).centre().mid().line()
+		s.name = c.text(18, true, colInk).mid().line()
+		c.steps = append(c.steps, s)
+	}
+	c.simulated = c.badge("camera")
+	c.demo = c.badge("note")
+	c.retakes = c.badge("retake")
+	c.next = c.badge("person")
+	c.lang = c.page.button("lang", lookQuiet, "", func() { u.send(booth.ToggleLang{}) })
+	c.leave = c.page.button("abandon", lookDanger, "exit", func() { c.onLeave() })
+	c.title = c.pair(sizeTitle, 18, true, colInk, colMuted)
+	c.toast = c.panel(colWarnBg, colWarn)
+	c.toastSign = c.sign("warn", colWarn)
+	c.toastText = c.pair(22, sizeSmall, true, colWarn, colWarn)
+	for range 5 {
+		c.lamps = append(c.lamps, lamp{c.sign("dot", colInk), c.text(sizeStrip, false, colInk).mid().line()})
+	}
+	c.look = lookHere{c.panel(colBrand, colBrand), c.sign("arrow-up", colWhite), c.text(24, true, colWhite).mid().line()}
+	c.mark("toast", c.toast.bg, func() string { return c.toastText.a.text })
+	c.mark("look-here", c.look.bg.bg, func() string { return c.look.text.text })
+	return c
+}
+
+func (c *chrome) badge(icon string) badge {
+	return badge{bg: c.panel(colWarnBg, colWarn), sign: c.sign(icon, colWarn), text: c.text(sizeStrip, true, colWarn).mid().line()}
+}
+
+func (b *badge) set(s string) {
+	b.on = s != ""
+	b.text.set(s)
+	setVisible(b.bg.bg, b.on)
+	setVisible(b.sign.img, b.on)
+}
+
+// layoutRight places the badge at the right end of r and returns what is left.
+func (b *badge) layoutRight(r rect, k float32) rect {
+	if !b.on {
+		b.text.layout(rect{r.x, r.y, 1, r.h}, k)
+		return r
+	}
+	w := b.text.measure(b.text.text, b.text.size*k)/k + 46
+	at, rest := r.cutRight(min(w, r.w), 10)
+	place(b.bg.bg, at, k)
+	radius(b.bg, k)
+	in := at.insetXY(12, 0)
+	icon, words := in.cutLeft(16, 6)
+	place(b.sign.img, icon, k)
+	b.text.layout(words, k)
+	return rest
+}
+
+// stepOf says which of the four steps a state belongs to; -1 = none.
+func stepOf(s booth.State) int {
+	switch s {
+	case booth.Identify, booth.Eligible:
+		return 0
+	case booth.Consent, booth.Guide:
+		return 1
+	case booth.Framing, booth.Countdown, booth.Shot, booth.Standardising:
+		return 2
+	case booth.Review, booth.Confirm, booth.Sealing:
+		return 3
+	case booth.Done:
+		return 4
+	default:
+		return -1
+	}
+}
+
+// visiting says whether a student may still leave at s.
+func visiting(s booth.State) bool {
+	switch s {
+	case booth.Identify, booth.Eligible, booth.Consent, booth.Guide, booth.Framing, booth.Countdown, booth.Review, booth.Confirm:
+		return true
+	default:
+		return false
+	}
+}
+
+func (c *chrome) update(v booth.View, s screen) {
+	c.view = v
+	at := stepOf(v.State)
+	faulty := v.Fault != nil
+	c.name.set("云照站")
+	if c.ui.lang == booth.EN {
+		c.name.set("Yunzhao")
+	}
+	c.show.steps = at >= 0 && !faulty && v.State != booth.Countdown && v.State != booth.Framing
+	for i := range c.steps {
+		st := &c.steps[i]
+		first, _ := c.ui.both(stepNames[i])
+		st.name.set(first)
+		st.num.set(fmt.Sprint(i + 1))
+		switch {
+		case i == at:
+			st.dot.tint(colBrand, colBrand)
+			st.num.colour, st.name.colour, st.name.bold = colWhite, colBrand, true
+		case i < at:
+			st.dot.tint(colOKBg, colOK)
+			st.num.set("✓")
+			st.num.colour, st.name.colour, st.name.bold = colOK, colMuted, false
+		default:
+			st.dot.tint(colGround, colLine)
+			st.num.colour, st.name.colour, st.name.bold = colMuted, colMuted, false
+		}
+		if !c.show.steps {
+			st.num.set("")
+			st.name.set("")
+		}
+		setVisible(st.dot.bg, c.show.steps)
+	}
+	look := (v.State == booth.Countdown || v.State == booth.Framing) && !faulty
+	setVisible(c.look.bg.bg, look)
+	setVisible(c.look.sign.img, look)
+	c.look.text.set("")
+	if look {
+		c.look.text.set("看这里 Look here")
+		if c.ui.lang == booth.EN {
+			c.look.text.set("Look here 看这里")
+		}
+	}
+
+	c.simulated.set(onlyIf(v.Simulated, "模拟相机 Simulated camera"))
+	c.demo.set(onlyIf(v.Demo, "演示 Demo"))
+	c.lang.plain("English", "")
+	if c.ui.lang == booth.EN {
+		c.lang.plain("中文", "")
+	}
+	c.leave.label(booth.Text{ZH: "退出", EN: "Exit"})
+	setVisible(c.leave, visiting(v.State) && !faulty)
+
+	title := s.base().titleText
+	c.show.toast = v.Toast != nil || v.Warning && !v.Deadline.IsZero()
+	c.show.title = title != (booth.Text{}) && !c.show.toast
+	c.title.set(c.ui, booth.Text{})
+	if c.show.title {
+		c.title.set(c.ui, title)
+	}
+	c.toastText.set(c.ui, booth.Text{})
+	switch {
+	case v.Warning && !v.Deadline.IsZero():
+		left := secondsLeft(v)
+		c.toastText.set(c.ui, booth.Text{
+			ZH: fmt.Sprintf("还在吗？%d 秒后返回首页，点一下屏幕继续", left),
+			EN: fmt.Sprintf("Still there? Back to the start in %d s. Touch to stay", left),
+		})
+		c.toastSign.set("clock", colWarn)
+	case v.Toast != nil:
+		c.toastText.set(c.ui, *v.Toast)
+		c.toastSign.set("warn", colWarn)
+	}
+	setVisible(c.toast.bg, c.show.toast)
+	setVisible(c.toastSign.img, c.show.toast)
+
+	for i, l := range []booth.Lamp{v.Lamps.Camera, v.Lamps.Central, v.Lamps.Outbox, v.Lamps.Disk, v.Lamps.Plate} {
+		tn := toneOf(l.Level)
+		icon := []string{"camera", "cloud", "box", "disk", "plate"}[i]
+		if l.Level == booth.Warn || l.Level == booth.Bad {
+			icon = tn.icon
+		}
+		words := l.Text.In(c.ui.lang)
+		c.lamps[i].sign.set(icon, tn.text)
+		c.lamps[i].text.set(words)
+		c.lamps[i].text.colour = tn.text
+		setVisible(c.lamps[i].sign.img, words != "")
+	}
+	c.retakes.set("")
+	if n := len(v.Retakes); n > 0 && v.State != booth.Idle {
+		c.retakes.set(booth.Text{ZH: fmt.Sprintf("待重拍 %d 人", n), EN: fmt.Sprintf("%d to retake", n)}.In(c.ui.lang))
+	}
+	c.next.set("")
+	if v.Next != nil {
+		c.next.set(booth.Text{ZH: "下一位 " + v.Next.NameMasked, EN: "Next: " + v.Next.NameMasked}.In(c.ui.lang))
+	}
+}
+
+func onlyIf(on bool, s string) string {
+	if on {
+		return s
+	}
+	return ""
+}
+
+// secondsLeft until the screen goes home, at least 0.
+func secondsLeft(v booth.View) int {
+	return max(0, int((v.Deadline.Sub(v.Now)+time.Second-1)/time.Second))
+}
+
+func (c *chrome) layout(window rect) space {
+	k := c.ui.k
+	header, rest := window.cutTop(headerHeight, 0)
+	strip, rest := rest.cutBottom(stripHeight, 0)
+	place(c.bar, header, k)
+	place(c.strip, strip, k)
+
+	row := header.insetXY(edge, 0)
+	icon, row := row.cutLeft(34, 10)
+	place(c.brand.img, icon.centred(34, 34), k)
+	nameW := c.name.measure(c.name.text, c.name.size*k)/k + 4
+	name, row := row.cutLeft(nameW, 24)
+	c.name.layout(name, k)
+	buttons := row.insetXY(0, 11)
+	if c.leave.Visible() {
+		var at rect
+		at, buttons = buttons.cutRight(132, 10)
+		place(c.leave, at, k)
+	}
+	at, buttons := buttons.cutRight(104, 14)
+	place(c.lang, at, k)
+	buttons = buttons.insetXY(0, 7)
+	if !c.ui.tall {
+		buttons = c.demo.layoutRight(buttons, k)
+		buttons = c.simulated.layoutRight(buttons, k)
+	}
+	c.layoutSteps(header, buttons)
+	c.layoutLook(header)
+
+	line := strip.insetXY(edge, 7)
+	if c.ui.tall {
+		line = c.demo.layoutRight(line, k)
+		line = c.simulated.layoutRight(line, k)
+	}
+	line = c.next.layoutRight(line, k)
+	line = c.retakes.layoutRight(line, k)
+	c.layoutLamps(line)
+
+	content := rest.insetXY(edge, gap)
+	title, body := content.cutTop(70, 8)
+	actions, body := body.cutBottom(80, gap)
+	primaryW := float32(360)
+	primary, restOfRow := actions.cutRight(primaryW, gap)
+	c.title.layoutMid(title, k)
+	banner := title.insetXY(0, 2)
+	place(c.toast.bg, banner, k)
+	radius(c.toast, k)
+	in := banner.insetXY(20, 6)
+	mark, words := in.cutLeft(36, 16)
+	place(c.toastSign.img, mark.centred(36, 36), k)
+	c.toastText.layoutMid(words, k)
+	return space{window: window, all: content, title: title, body: body, actions: actions, primary: primary, rest: restOfRow}
+}
+
+func (c *chrome) layoutSteps(header, free rect) {
+	k := c.ui.k
+	if !c.show.steps {
+		for i := range c.steps {
+			c.steps[i].num.layout(free, k)
+			c.steps[i].name.layout(free, k)
+		}
+		return
+	}
+	const dot = 34
+	widths := make([]float32, len(c.steps))
+	total := float32(0)
+	for i := range c.steps {
+		n := c.steps[i].name
+		widths[i] = n.measure(n.text, n.size*k)/k + 2
+		total += dot + 8 + widths[i]
+	}
+	space := min(28, (free.w-total)/float32(len(c.steps)))
+	total += space * float32(len(c.steps)-1)
+	names := true
+	if space < 6 { // narrow: only the present step keeps its name
+		names = false
+		space = 10
+		total = dot*4 + space*3
+	}
+	x := header.x + (header.w-total)/2
+	x = max(free.x, min(x, free.x+free.w-total))
+	for i := range c.steps {
+		st := &c.steps[i]
+		at := rect{x, header.y + (header.h-dot)/2, dot, dot}
+		place(st.dot.bg, at, k)
+		st.dot.bg.CornerRadius = dot / 2 * k
+		st.num.layout(at, k)
+		x += dot + 8
+		if names {
+			st.name.layout(rect{x, header.y, widths[i], header.h}, k)
+			x += widths[i] + space
+		} else {
+			st.name.set("")
+			st.name.layout(at, k)
+			x += space - 8
+		}
+	}
+}
+
+func (c *chrome) layoutLook(header rect) {
+	k := c.ui.k
+	w := c.look.text.measure(c.look.text.text, c.look.text.size*k)/k + 80
+	at := header.centred(w, header.h-8)
+	place(c.look.bg.bg, at, k)
+	radius(c.look.bg, k)
+	icon, words := at.insetXY(16, 0).cutLeft(36, 10)
+	place(c.look.sign.img, icon.centred(36, 36), k)
+	c.look.text.layout(words, k)
+}
+
+func (c *chrome) layoutLamps(line rect) {
+	k := c.ui.k
+	total := float32(0)
+	n := 0
+	for _, l := range c.lamps {
+		if l.text.text != "" {
+			total += l.text.measure(l.text.text, sizeStrip*k)/k + 2 + 22
+			n++
+		}
+	}
+	space := float32(24)
+	size := float32(sizeStrip)
+	if n > 1 && total+space*float32(n-1) > line.w {
+		space = 12
+		for size > sizeFloor && (total-22*float32(n))*size/sizeStrip+22*float32(n)+space*float32(n-1) > line.w {
+			size -= 0.5
+		}
+	}
+	x := line.x
+	for _, l := range c.lamps {
+		l.text.size = size
+		if l.text.text == "" {
+			l.text.layout(rect{x, line.y, 1, line.h}, k)
+			continue
+		}
+		w := l.text.measure(l.text.text, size*k)/k + 2
+		room := line.x + line.w - x - 22
+		place(l.sign.img, rect{x, line.y + (line.h-16)/2, 16, 16}, k)
+		l.text.layout(rect{x + 22, line.y, max(1, min(w, room)), line.h}, k)
+		x += 22 + w + space
+	}
+}
+
+// ask is the question before a visit is thrown away.
+type ask struct {
+	page
+	changed func()
+	veil    *canvas.Rectangle
+	card    *panel
+	icon    *sign
+	text    pair
+	yes, no *button
+}
+
+func newAsk(u *ui, changed func()) *ask {
+	a := &ask{page: newPage(u), changed: changed}
+	a.veil = canvas.NewRectangle(color.NRGBA{R: 0x0B, G: 0x16, B: 0x28, A: 0xA8})
+	a.add(newShield(a.veil, nil))
+	a.card = a.panel(colSurface, colLine)
+	a.icon = a.sign("warn", colBad)
+	a.text = a.pair(sizeHead, sizeSmall, true, colInk, colMuted).centre()
+	a.no = a.page.button("abandon-no", lookPlain, "", func() { a.close(); a.changed() })
+	a.yes = a.page.button("abandon-yes", lookDanger, "exit", func() {
+		a.close()
+		a.changed()
+		u.send(booth.Abandon{Reason: "left"})
+	})
+	a.root.Hide()
+	return a
+}
+
+func (a *ask) open() {
+	a.text.set(a.ui, booth.Text{
+		ZH: "要退出吗？本次的照片和信息会立即删除，已付的费用保留。",
+		EN: "Leave now? This photo and your details are deleted at once. A payment made stays valid.",
+	})
+	a.no.label(booth.Text{ZH: "继续拍照", EN: "Stay"})
+	a.yes.label(booth.Text{ZH: "退出并删除", EN: "Leave and delete"})
+	a.root.Show()
+}
+
+func (a *ask) close() { a.root.Hide() }
+
+func (a *ask) layout(window rect) {
+	k := a.ui.k
+	a.root.Resize(fyne.NewSize(window.w*k, window.h*k))
+	for _, o := range a.root.Objects {
+		if s, ok := o.(*shield); ok {
+			place(s, window, k)
+		}
+	}
+	card := window.centred(min(680, window.w-2*edge), 330)
+	place(a.card.bg, card, k)
+	radius(a.card, k)
+	in := card.inset(28)
+	icon, in := in.cutTop(48, 14)
+	place(a.icon.img, icon.centred(48, 48), k)
+	row, in := in.cutBottom(80, 14)
+	a.text.layoutMid(in, k)
+	cells := row.grid(2, 1, gap)
+	place(a.yes, cells[0], k)
+	place(a.no, cells[1], k)
+}

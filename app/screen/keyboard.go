@@ -1,0 +1,131 @@
+package screen
+
+import (
+	"strings"
+	"time"
+	"unicode"
+
+	"fyne.io/fyne/v2"
+
+	"github.com/yunzhao-station/yunzhao/app/booth"
+)
+
+// A scanner or card reader types like a very fast person and ends with Enter.
+// People reach some 8 characters a second in bursts; readers 30 to 1000.
+const (
+	wedgeGap     = 80 * time.Millisecond // longest pause inside a burst
+	wedgeMean    = 50 * time.Millisecond // longest mean time a character
+	wedgeMin     = 6                     // fewer characters are a person's
+	wedgeMaxText = 4096                  // a reader never sends more: drop the rest
+)
+
+// keyboard tells a reader's burst from a person's typing.
+type keyboard struct {
+	clock func() time.Time
+	burst strings.Builder
+	count int
+	first time.Time
+	last  time.Time
+}
+
+func (k *keyboard) reset() {
+	k.burst.Reset()
+	k.count = 0
+}
+
+// rune takes one typed character and says whether it continues a burst.
+func (k *keyboard) rune(r rune) (inBurst bool) {
+	now := k.clock()
+	inBurst = k.count > 0 && within(now, k.last, wedgeGap)
+	if !inBurst {
+		k.reset()
+		k.first = now
+	}
+	k.last = now
+	if k.burst.Len() < wedgeMaxText {
+		k.burst.WriteRune(r)
+	}
+	k.count++
+	return inBurst
+}
+
+// enter ends a burst; ok says that a reader, not a person, typed text.
+func (k *keyboard) enter() (text string, ok bool) {
+	now := k.clock()
+	text, n := strings.TrimSpace(k.burst.String()), k.count
+	took := k.last.Sub(k.first)
+	fresh := within(now, k.last, wedgeGap)
+	k.reset()
+	if n < wedgeMin || !fresh || took < 0 || took > time.Duration(n)*wedgeMean {
+		return "", false
+	}
+	return text, true
+}
+
+// typedRune is the window's character input.
+func (w *Window) typedRune(r rune) {
+	inBurst := w.keys.rune(r)
+	if w.ask.root.Visible() {
+		return
+	}
+	switch w.view.State {
+	case booth.Identify:
+		if w.view.Fault != nil || r > unicode.MaxASCII {
+			return
+		}
+		if up := unicode.ToUpper(r); up >= '0' && up <= '9' || up >= 'A' && up <= 'Z' {
+			w.ui.send(booth.Key{Rune: up})
+		}
+	case booth.Framing:
+		// A pedal or the space bar sends one space; a space inside a reader's
+		// burst is text.
+		if r == ' ' && !inBurst && w.view.Fault == nil && w.ui.admitAction(w.ui.clock()) {
+			w.ui.send(booth.Shutter{})
+		}
+	case booth.Locked:
+		if locked, ok := w.screens[booth.Locked].(*locked); ok && r >= '0' && r <= '9' {
+			locked.digit(r)
+		}
+	}
+}
+
+// typedKey is the window's input of keys without a character.
+func (w *Window) typedKey(e *fyne.KeyEvent) {
+	switch e.Name {
+	case fyne.KeyReturn, fyne.KeyEnter:
+		w.enter()
+	case fyne.KeyBackspace:
+		if w.view.State == booth.Identify && w.view.Fault == nil {
+			w.ui.send(booth.Key{Rune: '\b'})
+		}
+		if locked, ok := w.current.(*locked); ok {
+			locked.erase()
+		}
+	case fyne.KeyEscape:
+		if w.ask.root.Visible() {
+			w.ask.close()
+			w.arrange()
+			return
+		}
+		if w.ui.admitAction(w.ui.clock()) {
+			w.ui.send(booth.Back{})
+		}
+	}
+}
+
+func (w *Window) enter() {
+	text, burst := w.keys.enter()
+	switch {
+	case w.ask.root.Visible() || w.view.Fault != nil:
+	case burst && w.view.State != booth.Locked:
+		w.ui.send(booth.Wedge{Text: text})
+	case w.view.State == booth.Identify:
+		if w.ui.admitAction(w.ui.clock()) {
+			w.ui.send(booth.Submit{})
+		}
+	case w.view.State == booth.Locked:
+		if locked, ok := w.current.(*locked); ok {
+			locked.submit()
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package screen
+
+import (
+	"image/color"
+	"time"
+
+	"fyne.io/fyne/v2"
+
+	"github.com/yunzhao-station/yunzhao/app/booth"
+)
+
+// Debounce times. Touch screens fire twice; people tap twice. Keypad keys are
+// legitimately pressed quickly, so theirs only swallows a contact bounce.
+const (
+	tapDebounce = 300 * time.Millisecond
+	keyDebounce = 60 * time.Millisecond
+)
+
+// ui is what every screen shares: the scale, the language, the way out.
+type ui struct {
+	k     float32 // toolkit units per design unit
+	tall  bool    // portrait window
+	lang  booth.Lang
+	clock func() time.Time
+	send  func(booth.Intent)
+
+	// pixelsPer is how many physical pixels a toolkit unit has.
+	pixelsPer float32
+
+	lastTap time.Time
+	lastKey map[string]time.Time
+}
+
+// both orders a sentence: current language first.
+func (u *ui) both(t booth.Text) (first, second string) {
+	if u.lang == booth.EN {
+		return t.EN, t.ZH
+	}
+	return t.ZH, t.EN
+}
+
+// pixels is how many physical pixels one design unit has.
+func (u *ui) pixels() float32 { return u.k * u.pixelsPer }
+
+// admit refuses bounces: for keys, of the same key; for actions, of any, so that
+// a double tap never reaches the screen that comes next.
+func (u *ui) admit(b *button) bool {
+	now := u.clock()
+	if b.look == lookKey {
+		if last, ok := u.lastKey[b.id]; ok && within(now, last, keyDebounce) {
+			return false
+		}
+		u.lastKey[b.id] = now
+		return true
+	}
+	return u.admitAction(now)
+}
+
+func (u *ui) admitAction(now time.Time) bool {
+	if within(now, u.lastTap, tapDebounce) {
+		return false
+	}
+	u.lastTap = now
+	return true
+}
+
+// within says whether now is less than d after last; a clock that jumped back
+// never blocks the screen.
+func within(now, last time.Time, d time.Duration) bool {
+	since := now.Sub(last)
+	return since >= 0 && since < d
+}
+
+// space is where a screen may draw.
+type space struct {
+	window  rect
+	all     rect // between header and operator strip
+	title   rect
+	body    rect
+	actions rect
+	primary rect // the main action: the same place on every screen
+	rest    rect // of the action row, left of primary
+}
+
+// page is one screen: its objects, its buttons and its marked regions.
+type page struct {
+	ui      *ui
+	root    *fyne.Container
+	buttons []*button
+	texts   []*textBlock
+	marks   []mark
+
+	titleText booth.Text // "" = the screen uses the title row itself
+}
+
+// mark is a region without an action that a driver wants to find.
+type mark struct {
+	id   string
+	obj  fyne.CanvasObject
+	text func() string
+}
+
+func newPage(u *ui) page { return page{ui: u, root: container()} }
+
+func (p *page) add(o fyne.CanvasObject) { p.root.Add(o) }
+
+func (p *page) text(size float32, bold bool, colour color.NRGBA) *textBlock {
+	t := newText(size, bold, colour)
+	p.add(t.box)
+	p.texts = append(p.texts, t)
+	return t
+}
+
+func (p *page) panel(fillCol, line color.NRGBA) *panel {
+	n := newPanel(fillCol, line)
+	p.add(n.bg)
+	return n
+}
+
+func (p *page) sign(name string, tint color.NRGBA) *sign {
+	s := newSign(name, tint)
+	p.add(s.img)
+	return s
+}
+
+func (p *page) picture() *picture {
+	n := newPicture()
+	setVisible(n.img, false)
+	p.add(n.img)
+	return n
+}
+
+func (p *page) mark(id string, o fyne.CanvasObject, text func() string) {
+	p.marks = append(p.marks, mark{id, o, text})
+}
+
+func (p *page) base() *page { return p }
+
+// screen is a page that knows how to show a view.
+type screen interface {
+	base() *page
+	// update takes the view's words and pictures; it may not measure.
+	update(v booth.View)
+	// layout places everything; it is called after every update.
+	layout(s space)
+	// forget drops what belongs to the student who left.
+	forget()
+}
+
+// pair is a sentence in both languages, the second smaller and below.
+type pair struct{ a, b *textBlock }
+
+func (p *page) pair(size, second float32, bold bool, colour, muted color.NRGBA) pair {
+	return pair{p.text(size, bold, colour), p.text(second, false, muted)}
+}
+
+func (d pair) set(u *ui, t booth.Text) {
+	first, second := u.both(t)
+	d.a.set(first)
+	d.b.set(second)
+}
+
+func (d pair) tint(colour, muted color.NRGBA) { d.a.colour, d.b.colour = colour, muted }
+
+func (d pair) centre() pair { d.a.align, d.b.align = alignCentre, alignCentre; return d }
+
+func (d pair) show(on bool) { setVisible(d.a.box, on); setVisible(d.b.box, on) }
+
+// layout stacks both from the top of r and returns the height used. When both
+// do not fit at their sizes, each gets its share of the height and shrinks.
+func (d pair) layout(r rect, k float32) float32 {
+	ah, bh := d.a.height(r.w, k), d.b.height(r.w, k)
+	if total := ah + bh; total > r.h && total > 0 {
+		ah, bh = r.h*ah/total, r.h*bh/total
+	}
+	d.a.layout(rect{r.x, r.y, r.w, ah}, k)
+	d.b.layout(rect{r.x, r.y + ah, r.w, bh}, k)
+	return ah + bh
+}
+
+// layoutMid is layout with the pair centred vertically in r.
+func (d pair) layoutMid(r rect, k float32) {
+	total := min(r.h, d.a.height(r.w, k)+d.b.height(r.w, k))
+	d.layout(rect{r.x, r.y + (r.h-total)/2, r.w, total}, k)
+}
+
+func radius(p *panel, k float32) { p.bg.CornerRadius = 14 * k }

@@ -1,0 +1,194 @@
+package screen
+
+import (
+	"image"
+	"image/color"
+	"sync"
+	"sync/atomic"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+
+	"github.com/yunzhao-station/yunzhao/app/booth"
+)
+
+// Preview shows live frames with the least delay: the latest frame wins, there
+// is no queue, and the three buffers are reused for ever.
+//
+// One goroutine produces: it takes a Buffer, fills it as it is to be seen (a
+// preview is mirrored; MirrorInto does that) and offers it. An offered buffer
+// belongs to the Preview again.
+type Preview struct {
+	img *canvas.Image
+
+	mu      sync.Mutex
+	buffers [3]*image.RGBA
+	front   *image.RGBA // what the screen reads
+	waiting *image.RGBA // newest, not on the screen yet
+	filling *image.RGBA // handed out by Buffer
+	seq     uint64      // of waiting
+	frozen  bool
+	only    uint64 // while frozen, the one frame still let in
+	epoch   uint64 // grows when a student leaves: late frames of theirs are dropped
+	taken   uint64 // epoch at which filling was handed out
+
+	pending atomic.Bool
+	shown   atomic.Uint64
+	aspect  atomic.Uint64 // width<<32 | height of the frame on the screen
+	reshape func()        // the frame's shape changed; interface goroutine
+}
+
+func newPreview() *Preview {
+	return &Preview{img: &canvas.Image{FillMode: canvas.ImageFillStretch, ScaleMode: canvas.ImageScaleFastest, CornerRadius: 14}}
+}
+
+// Buffer hands out a free w × h buffer whose content is undefined. It allocates
+// only when the size changes. nil for sizes that are not positive.
+func (p *Preview) Buffer(w, h int) *image.RGBA {
+	if w <= 0 || h <= 0 {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, b := range p.buffers {
+		if b != nil && (b == p.front || b == p.waiting) {
+			continue
+		}
+		if b == nil || b.Rect.Dx() != w || b.Rect.Dy() != h {
+			b = image.NewRGBA(image.Rect(0, 0, w, h))
+			p.buffers[i] = b
+		}
+		p.filling, p.taken = b, p.epoch
+		return b
+	}
+	return nil // cannot happen: three buffers, two in use
+}
+
+// Offer makes img the next frame to show; an older one still waiting is
+// dropped. img should come from Buffer; a foreign image is shown too and must
+// then never be written again. Any goroutine; never blocks.
+func (p *Preview) Offer(img *image.RGBA, seq uint64) {
+	if img == nil || img.Rect.Empty() {
+		return
+	}
+	p.mu.Lock()
+	stale := img == p.filling && p.taken != p.epoch
+	if img == p.filling {
+		p.filling = nil
+	}
+	if stale || (p.frozen && seq != p.only) {
+		p.mu.Unlock()
+		return
+	}
+	p.waiting, p.seq = img, seq
+	p.mu.Unlock()
+	if p.pending.CompareAndSwap(false, true) {
+		fyne.Do(p.flip)
+	}
+}
+
+// flip puts the waiting frame on the screen. Interface goroutine.
+func (p *Preview) flip() {
+	p.pending.Store(false)
+	p.mu.Lock()
+	next, seq := p.waiting, p.seq
+	if next == nil {
+		p.mu.Unlock()
+		return
+	}
+	p.front, p.waiting = next, nil
+	p.mu.Unlock()
+	shape := uint64(next.Rect.Dx())<<32 | uint64(next.Rect.Dy())
+	reshaped := p.aspect.Swap(shape) != shape
+	p.img.Image = next
+	setVisible(p.img, true)
+	p.img.Refresh()
+	p.shown.Store(seq)
+	if reshaped && p.reshape != nil {
+		p.reshape()
+	}
+}
+
+// Shown is the sequence number of the frame on the screen; 0 = none.
+func (p *Preview) Shown() uint64 { return p.shown.Load() }
+
+// ratio is width ÷ height of the frame on the screen, 16:9 before the first.
+func (p *Preview) ratio() float32 {
+	shape := p.aspect.Load()
+	w, h := shape>>32, shape&0xFFFFFFFF
+	if w == 0 || h == 0 {
+		return 16.0 / 9
+	}
+	return float32(w) / float32(h)
+}
+
+// Clear takes the last frame off the screen and zeroes every buffer: nothing of
+// the student who left stays in memory we own. Interface goroutine.
+func (p *Preview) Clear() {
+	p.mu.Lock()
+	for i, b := range p.buffers {
+		if b == nil {
+			continue
+		}
+		if b == p.filling {
+			p.buffers[i] = nil // its producer is writing it: let it go
+			continue
+		}
+		clear(b.Pix)
+	}
+	p.front, p.waiting, p.filling = nil, nil, nil
+	p.epoch++
+	p.mu.Unlock()
+	p.shown.Store(0)
+	if p.img.Image != nil {
+		p.img.Image = nil
+		setVisible(p.img, false)
+		p.img.Refresh()
+	}
+}
+
+// follow freezes the picture from the shot on, so that what is seen is the frame
+// that was taken.
+func (p *Preview) follow(v booth.View) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.frozen = v.State == booth.Shot || v.State == booth.Standardising
+	p.only = 0
+	if p.frozen && v.Shot != nil {
+		p.only = v.Shot.Seq
+	}
+}
+
+// MirrorInto fills dst with src turned left for right, as in a mirror, scaled to
+// dst by nearest neighbour. It allocates nothing. RGBA and YCbCr frames are
+// read directly; other images pixel by pixel.
+func MirrorInto(dst *image.RGBA, src image.Image) {
+	if dst == nil || src == nil {
+		return
+	}
+	db, sb := dst.Rect, src.Bounds()
+	dw, dh, sw, sh := db.Dx(), db.Dy(), sb.Dx(), sb.Dy()
+	if dw <= 0 || dh <= 0 || sw <= 0 || sh <= 0 {
+		return
+	}
+	for y := range dh {
+		sy := sb.Min.Y + y*sh/dh
+		row := dst.Pix[y*dst.Stride : y*dst.Stride+4*dw]
+		for x := range dw {
+			sx := sb.Min.X + (dw-1-x)*sw/dw
+			o := 4 * x
+			switch s := src.(type) {
+			case *image.RGBA:
+				i := s.PixOffset(sx, sy)
+				copy(row[o:o+4], s.Pix[i:i+4])
+			case *image.YCbCr:
+				i, c := s.YOffset(sx, sy), s.COffset(sx, sy)
+				row[o], row[o+1], row[o+2] = color.YCbCrToRGB(s.Y[i], s.Cb[c], s.Cr[c])
+				row[o+3] = 0xFF
+			default:
+				r, g, b, _ := src.At(sx, sy).RGBA()
+				row[o], row[o+1], row[o+2], row[o+3] = uint8(r>>8), uint8(g>>8), uint8(b>>8), 0xFF
+			}
+		}
+	}
+}

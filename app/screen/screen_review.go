@@ -1,0 +1,346 @@
+package screen
+
+import (
+	"fmt"
+
+	"github.com/yunzhao-station/yunzhao/app/booth"
+)
+
+// review shows the standardised portrait at its own pixels, what it was made
+// from, and what was measured.
+type review struct {
+	page
+	frame    *panel
+	portrait *picture
+	problem  pair
+	probIc   *sign
+	beforeBg *panel
+	before   *picture
+	capA     pair
+	capB     pair
+	head     pair
+	verdict  *panel
+	verIc    *sign
+	verTx    pair
+	rows     []checkLamp
+	more     *textBlock
+	ask      *panel
+	askTx    pair
+	manual   *button
+	retake   *button
+	accept   *button
+
+	w, h  int // of the portrait
+	shown int
+	asks  bool
+	side  bool
+}
+
+// maxChecks rows are shown; failing ones first.
+const maxChecks = 12
+
+func newReview(u *ui) screen {
+	s := &review{page: newPage(u)}
+	s.frame = s.panel(colSurface, colLine)
+	s.beforeBg = s.panel(colSurface, colLine)
+	s.portrait = s.picture()
+	s.before = s.picture()
+	s.probIc = s.sign("bad", colBad)
+	s.problem = s.pair(26, 17, true, colBad, colBad).centre()
+	s.capA = s.pair(16, 13, true, colInk, colMuted)
+	s.capB = s.pair(16, 13, true, colInk, colMuted)
+	s.verdict = s.panel(colOKBg, colOK)
+	s.verIc = s.sign("ok", colOK)
+	s.verTx = s.pair(24, 15, true, colOK, colOK)
+	for range maxChecks {
+		v := s.page.text(15, false, colMuted).mid().line()
+		v.align = alignRight
+		s.rows = append(s.rows, checkLamp{s.sign("note", colNote), s.page.text(17, false, colInk).mid(), v})
+	}
+	s.more = s.page.text(14, false, colMuted).line()
+	s.ask = s.panel(colSurface, colWarn)
+	s.askTx = s.pair(16, 13, true, colInk, colMuted)
+	s.manual = s.page.button("manual-ok", lookPlain, "", nil)
+	s.retake = s.page.button("retake", lookPlain, "retake", func() { u.send(booth.Retake{}) })
+	s.accept = s.page.button("accept", lookPrimary, "ok", func() { u.send(booth.Accept{}) })
+	s.mark("portrait", s.portrait.img, nil)
+	s.mark("before", s.before.img, nil)
+	s.mark("verdict", s.verdict.bg, func() string { return s.verTx.a.text })
+	return s
+}
+
+func (s *review) forget() {
+	s.portrait.set(nil)
+	s.before.set(nil)
+	for _, r := range s.rows {
+		r.text.set("")
+		r.val.set("")
+	}
+}
+
+func (s *review) update(v booth.View) {
+	shot := v.Shot
+	if shot == nil {
+		shot = &booth.ShotView{}
+	}
+	s.portrait.set(shot.Portrait)
+	s.before.set(shot.Before)
+	s.w, s.h = 480, 640
+	if shot.Portrait != nil && !shot.Portrait.Bounds().Empty() {
+		s.w, s.h = shot.Portrait.Bounds().Dx(), shot.Portrait.Bounds().Dy()
+	}
+	s.problem.set(s.ui, booth.Text{})
+	setVisible(s.probIc.img, shot.Problem != nil)
+	if shot.Problem != nil {
+		s.problem.set(s.ui, *shot.Problem)
+	}
+	s.capA.set(s.ui, booth.Text{ZH: "标准照", EN: "Standard photo"})
+	s.capB.set(s.ui, booth.Text{})
+	if shot.Before != nil {
+		s.capB.set(s.ui, booth.Text{ZH: "原片", EN: "As taken"})
+	}
+	setVisible(s.beforeBg.bg, shot.Before != nil)
+
+	failed, warned := 0, 0
+	for _, c := range shot.Checks {
+		switch c.Status {
+		case "fail":
+			failed++
+		case "pass":
+		default:
+			warned++
+		}
+	}
+	level, words := booth.OK, booth.Text{ZH: "合格", EN: "Meets the rules"}
+	switch {
+	case shot.Problem != nil:
+		level, words = booth.Bad, booth.Text{ZH: "没有做成标准照，请重拍", EN: "No photo could be made: please retake"}
+	case shot.Verdict == "fail":
+		level, words = booth.Bad, booth.Text{ZH: fmt.Sprintf("%d 项不合格，请重拍", failed), EN: fmt.Sprintf("%d rules not met: please retake", failed)}
+	case shot.Verdict == "warn":
+		level, words = booth.Warn, booth.Text{ZH: fmt.Sprintf("%d 项需要留意", warned), EN: fmt.Sprintf("%d points to look at", warned)}
+	}
+	tn := toneOf(level)
+	s.verdict.tint(tn.ground, tn.text)
+	s.verIc.set(tn.icon, tn.text)
+	s.verTx.tint(tn.text, tn.text)
+	s.verTx.set(s.ui, words)
+
+	order := ranked(shot.Checks)
+	s.shown = min(len(order), maxChecks)
+	for i, r := range s.rows {
+		on := i < s.shown
+		setVisible(r.icon.img, on)
+		r.text.set("")
+		r.val.set("")
+		if !on {
+			continue
+		}
+		c := order[i]
+		t := toneOfStatus(c.Status)
+		r.icon.set(t.icon, t.text)
+		r.text.colour = colInk
+		line := c.Title
+		if c.Status != "pass" && c.Message != (booth.Text{}) {
+			line, r.text.colour = c.Message, t.text
+		}
+		r.text.set(line.In(s.ui.lang))
+		r.val.set(c.Value)
+	}
+	s.more.set("")
+	if n := len(order) - s.shown; n > 0 {
+		s.more.set(booth.Text{ZH: fmt.Sprintf("另外 %d 项合格", n), EN: fmt.Sprintf("%d more are fine", n)}.In(s.ui.lang))
+	}
+
+	s.asks = len(shot.ManualAsk) > 0
+	setVisible(s.ask.bg, s.asks)
+	setVisible(s.manual, s.asks)
+	s.askTx.set(s.ui, booth.Text{})
+	if s.asks {
+		zh, en := "", ""
+		for i, c := range shot.ManualAsk {
+			if i > 0 {
+				zh, en = zh+"、", en+", "
+			}
+			zh, en = zh+c.Title.ZH, en+c.Title.EN
+		}
+		s.askTx.set(s.ui, booth.Text{ZH: "请工作人员确认：" + zh, EN: "Staff, please confirm: " + en})
+		s.manual.label(booth.Text{ZH: "全部符合", EN: "All met"})
+		s.manual.setLook(lookPlain)
+		s.manual.setIcon("")
+		if shot.ManualOK {
+			s.manual.setLook(lookGood)
+			s.manual.setIcon("ok")
+		}
+		answer := !shot.ManualOK
+		s.manual.onTap = func() { s.ui.send(booth.ManualAnswer{OK: answer}) }
+	}
+	s.retake.label(booth.Text{ZH: "重拍", EN: "Retake"})
+	s.accept.label(booth.Text{ZH: "满意，用这张", EN: "Use this photo"})
+	s.accept.setEnabled(shot.CanAccept)
+}
+
+// ranked puts what needs attention first and keeps the given order otherwise.
+func ranked(checks []booth.CheckLine) []booth.CheckLine {
+	out := make([]booth.CheckLine, 0, len(checks))
+	for _, group := range []func(string) bool{
+		func(s string) bool { return s == "fail" },
+		func(s string) bool { return s != "fail" && s != "pass" },
+		func(s string) bool { return s == "pass" },
+	} {
+		for _, c := range checks {
+			if group(c.Status) {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+func (s *review) layout(sp space) {
+	k := s.ui.k
+	px := s.ui.pixels()
+	area := sp.all
+	// One image pixel on one screen pixel, when there is room for it.
+	w, h := float32(s.w)/px, float32(s.h)/px
+	if shrink := min(1, min((area.h-4)/h, area.w*0.45/w)); shrink < 1 {
+		w, h = w*shrink, h*shrink
+	}
+	var left, right rect
+	side := !s.ui.tall && area.w-2*(w+gap) >= 500
+	if s.ui.tall {
+		var top rect
+		top, right = area.cutTop(h+34, gap)
+		left = top
+		side = area.w >= 2*w+gap
+	} else {
+		left, right = area.cutLeft(w, 24)
+	}
+	frame := rect{left.x, left.y, w, h}
+	if side {
+		frame.y = left.y + 30
+		if !s.ui.tall {
+			frame.y = area.y + max(30, (area.h-h)/2)
+		}
+		if frame.y+h > area.y+area.h {
+			frame.y = area.y + area.h - h
+		}
+	} else if !s.ui.tall {
+		frame.y = area.y + (area.h-h)/2
+	}
+	frame.x, frame.y = snap(frame.x, px), snap(frame.y, px)
+	place(s.frame.bg, frame, k)
+	s.frame.bg.CornerRadius = 0
+	place(s.portrait.img, frame, k)
+	in := frame.inset(30)
+	icon, words := in.cutTop(in.h*0.4, 10)
+	place(s.probIc.img, icon.centred(72, 72), k)
+	s.problem.layout(words, k)
+
+	var small rect
+	if side {
+		small = rect{snap(frame.x+w+gap, px), frame.y, w, h}
+		if !s.ui.tall {
+			right = area
+			_, right = right.cutLeft(2*w+gap, 24)
+		}
+	}
+	// The column of words: verdict, checks, the staff's question, the actions.
+	actions := sp.primary
+	if !s.ui.tall {
+		actions = rect{right.x, sp.actions.y, right.w, sp.actions.h}
+		retake, accept := actions.cutLeft(actions.w*0.36, gap)
+		place(s.retake, retake, k)
+		place(s.accept, accept, k)
+		right.h = actions.y - gap - right.y
+	} else {
+		place(s.accept, sp.primary, k)
+		retake, _ := sp.rest.cutLeft(min(260, sp.rest.w), gap)
+		place(s.retake, retake, k)
+		right.h = sp.actions.y - gap - right.y
+	}
+	verdict, col := right.cutTop(70, 12)
+	place(s.verdict.bg, verdict, k)
+	radius(s.verdict, k)
+	icon, words = verdict.insetXY(18, 4).cutLeft(34, 14)
+	place(s.verIc.img, icon.centred(34, 34), k)
+	s.verTx.layoutMid(words, k)
+	if s.asks {
+		var ask rect
+		ask, col = col.cutBottom(86, 12)
+		place(s.ask.bg, ask, k)
+		radius(s.ask, k)
+		b, words := ask.insetXY(12, 10).cutRight(170, 12)
+		place(s.manual, b, k)
+		s.askTx.layoutMid(words, k)
+	} else {
+		s.askTx.layoutMid(col, k)
+	}
+	if !side {
+		// The frame as taken stands small beside the checks.
+		smallW := min(156, col.w*0.3)
+		var at rect
+		at, col = col.cutRight(smallW, gap)
+		ratio := float32(s.h) / float32(max(s.w, 1))
+		small = rect{at.x, at.y + 24, smallW, smallW * ratio}
+	}
+	if s.before.src == nil {
+		small = rect{frame.x, frame.y, 1, 1}
+	}
+	place(s.beforeBg.bg, small, k)
+	s.beforeBg.bg.CornerRadius = 0
+	place(s.before.img, small, k)
+	if side {
+		s.capA.caption(rect{frame.x, frame.y - 27, frame.w, 24}, k)
+	} else {
+		s.capA.a.set("")
+		s.capA.b.set("")
+		s.capA.caption(rect{frame.x, frame.y, 1, 1}, k)
+	}
+	s.capB.caption(rect{small.x, small.y - 25, small.w, 24}, k)
+	s.layoutChecks(col)
+}
+
+// caption puts both languages on one line, the second at the right.
+func (d pair) caption(r rect, k float32) {
+	d.a.single, d.b.single = true, true
+	aw := float32(0)
+	if d.a.text != "" {
+		aw = d.a.measure(d.a.text, d.a.size*k)/k + 2
+	}
+	left, right := r.cutLeft(min(aw, r.w), 6)
+	d.a.layout(left, k)
+	d.b.align = alignRight
+	d.b.layout(rect{right.x, right.y + 2, right.w, right.h - 2}, k)
+}
+
+func snap(v, px float32) float32 { return float32(int(v*px+0.5)) / px }
+
+func (s *review) layoutChecks(col rect) {
+	k := s.ui.k
+	if s.more.text != "" {
+		var foot rect
+		foot, col = col.cutBottom(22, 2)
+		s.more.layout(foot, k)
+	} else {
+		s.more.layout(col, k)
+	}
+	n := max(s.shown, 1)
+	step := min(38, col.h/float32(n))
+	for i, c := range s.rows {
+		row := rect{col.x, col.y + float32(min(i, n-1))*step, col.w, step}
+		icon, words := row.cutLeft(20, 10)
+		side := min(19, step-2)
+		place(c.icon.img, icon.centred(side, side), k)
+		c.text.size = min(17, step/lineHeight)
+		c.val.size = min(15, step/lineHeight)
+		vw := float32(0)
+		if c.val.text != "" {
+			vw = c.val.measure(c.val.text, c.val.size*k)/k + 2
+		}
+		val, words := words.cutRight(vw, 8)
+		c.text.single = true
+		c.text.layout(words, k)
+		c.val.layout(val, k)
+	}
+}

@@ -1,0 +1,238 @@
+package screen
+
+import (
+	"image/color"
+	"strings"
+	"unicode"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+)
+
+// align says where the lines of a block stand in its area.
+type align int
+
+const (
+	alignLeft align = iota
+	alignCentre
+	alignRight
+)
+
+// textBlock is a paragraph that wraps by the rules of Chinese and Latin text
+// and, when it must, shrinks down to floor so that nothing is ever cut off.
+type textBlock struct {
+	box    *fyne.Container
+	text   string
+	size   float32 // wanted, design units
+	floor  float32 // smallest allowed; 0 = sizeFloor
+	bold   bool
+	colour color.NRGBA
+	align  align
+	middle bool // centre the lines vertically
+	single bool // never wrap
+
+	laid  laidOut
+	used  float32 // height of the lines as laid out, design units
+	clips bool    // even at floor it did not fit; tests refuse this
+}
+
+// laidOut is what the present lines were made from.
+type laidOut struct {
+	text   string
+	size   float32
+	bold   bool
+	colour color.NRGBA
+	align  align
+	middle bool
+	area   rect
+	k      float32
+}
+
+func newText(size float32, bold bool, colour color.NRGBA) *textBlock {
+	return &textBlock{box: container(), size: size, bold: bold, colour: colour}
+}
+
+func (t *textBlock) centre() *textBlock { t.align = alignCentre; return t }
+func (t *textBlock) mid() *textBlock    { t.middle = true; return t }
+func (t *textBlock) line() *textBlock   { t.single = true; return t }
+
+func (t *textBlock) set(s string) { t.text = s }
+
+// height is what the block would need at its wanted size in the given width.
+func (t *textBlock) height(w, k float32) float32 {
+	if t.text == "" {
+		return 0
+	}
+	return float32(len(t.wrap(w*k, t.size*k))) * t.size * lineHeight
+}
+
+// layout wraps the text into r and reports the height used.
+func (t *textBlock) layout(r rect, k float32) float32 {
+	want := laidOut{t.text, t.size, t.bold, t.colour, t.align, t.middle, r, k}
+	if want == t.laid {
+		return t.used
+	}
+	t.laid = want
+	floor := t.floor
+	if floor == 0 {
+		floor = min(sizeFloor, t.size)
+	}
+	size := t.size
+	var lines []string
+	for t.text != "" {
+		lines = t.wrap(r.w*k, size*k)
+		fits := float32(len(lines))*size*lineHeight <= r.h+1 && t.widest(lines, size*k) <= r.w*k+0.5
+		if fits || size <= floor {
+			t.clips = !fits
+			break
+		}
+		size = max(floor, size-1)
+	}
+	if t.text == "" {
+		t.clips = false
+	}
+	step := size * lineHeight
+	y := r.y
+	t.used = step * float32(len(lines))
+	if t.middle {
+		y += (r.h - t.used) / 2
+	}
+	for i, s := range lines {
+		if i == len(t.box.Objects) {
+			t.box.Add(canvas.NewText("", t.colour))
+		}
+		line, _ := t.box.Objects[i].(*canvas.Text)
+		t.apply(line, s, size*k)
+		lw := t.measure(s, size*k) / k
+		x := r.x
+		switch t.align {
+		case alignCentre:
+			x += (r.w - lw) / 2
+		case alignRight:
+			x += r.w - lw
+		case alignLeft:
+		}
+		place(line, rect{x, y + float32(i)*step, lw, step}, k)
+		setVisible(line, true)
+	}
+	for _, o := range t.box.Objects[len(lines):] {
+		if line, ok := o.(*canvas.Text); ok && line.Text != "" {
+			line.Text = "" // nothing of one student stays in a hidden object
+			line.Refresh()
+		}
+		setVisible(o, false)
+	}
+	return t.used
+}
+
+func (t *textBlock) apply(line *canvas.Text, s string, size float32) {
+	style := fyne.TextStyle{Bold: t.bold}
+	if line.Text == s && line.TextSize == size && line.TextStyle == style && line.Color == color.Color(t.colour) {
+		return
+	}
+	line.Text, line.TextSize, line.TextStyle, line.Color = s, size, style, t.colour
+	line.Refresh()
+}
+
+func (t *textBlock) measure(s string, size float32) float32 {
+	return fyne.MeasureText(s, size, fyne.TextStyle{Bold: t.bold}).Width
+}
+
+func (t *textBlock) widest(lines []string, size float32) float32 {
+	var w float32
+	for _, s := range lines {
+		w = max(w, t.measure(s, size))
+	}
+	return w
+}
+
+// wrap breaks the text into lines no wider than width toolkit units.
+func (t *textBlock) wrap(width, size float32) []string {
+	if t.single {
+		return []string{t.text}
+	}
+	var lines []string
+	for _, para := range strings.Split(t.text, "\n") {
+		var line strings.Builder
+		var used, space float32
+		for _, tok := range tokens(para) {
+			w := t.measure(tok, size)
+			if tok == " " {
+				if line.Len() > 0 {
+					space += w
+				}
+				continue
+			}
+			if line.Len() > 0 && used+space+w > width {
+				lines = append(lines, line.String())
+				line.Reset()
+				used, space = 0, 0
+			}
+			if space > 0 {
+				line.WriteByte(' ')
+				used, space = used+space, 0
+			}
+			line.WriteString(tok)
+			used += w
+		}
+		lines = append(lines, line.String())
+	}
+	return lines
+}
+
+// Characters that may not begin, and that may not end, a line of Chinese
+// (GB/T 15834's list, with the half-width forms).
+const (
+	noLineStart = "，。、；：？！）》」』】〕〉”’…—·%％,.;:?!)]}°"
+	noLineEnd   = "（《「『【〔〈“‘([{¥￥"
+)
+
+// tokens splits a paragraph into what may not be broken: single Han characters
+// with their punctuation, Latin words, and single spaces.
+func tokens(s string) []string {
+	var out []string
+	var cur strings.Builder
+	flush := func() {
+		if cur.Len() > 0 {
+			out = append(out, cur.String())
+			cur.Reset()
+		}
+	}
+	glue := false // the next character must stay with cur
+	prevHan := false
+	for _, r := range s {
+		switch {
+		case r == ' ' || r == '\t':
+			flush()
+			out = append(out, " ")
+			glue, prevHan = false, false
+			continue
+		case strings.ContainsRune(noLineStart, r):
+			cur.WriteRune(r)
+			prevHan = unicode.Is(unicode.Han, r) || r > 0x2000
+		case strings.ContainsRune(noLineEnd, r):
+			flush()
+			cur.WriteRune(r)
+			glue = true
+			prevHan = false
+			continue
+		case unicode.Is(unicode.Han, r) || (r >= 0x3000 && r < 0xFF00):
+			if !glue {
+				flush()
+			}
+			cur.WriteRune(r)
+			prevHan = true
+		default:
+			if prevHan && !glue {
+				flush()
+			}
+			cur.WriteRune(r)
+			prevHan = false
+		}
+		glue = false
+	}
+	flush()
+	return out
+}
+
+func container() *fyne.Container { return &fyne.Container{} }

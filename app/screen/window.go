@@ -1,0 +1,306 @@
+package screen
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+
+	"github.com/yunzhao-station/yunzhao/app/booth"
+)
+
+// Options are what a Window needs.
+type Options struct {
+	Size       fyne.Size          // of the window in toolkit units; zero = 1280×800
+	Fullscreen bool               // cover the monitor: the kiosk's way
+	OnIntent   func(booth.Intent) // called on the interface goroutine; must not block. nil = intents are dropped
+	Clock      func() time.Time   // for debouncing and scanner bursts; nil = time.Now
+	Title      string             // of the window, for window managers; "" = the product's name
+}
+
+// Window is the booth's one window.
+type Window struct {
+	win     fyne.Window
+	ui      *ui
+	content *fyne.Container
+	chrome  *chrome
+	ask     *ask
+	screens map[booth.State]screen
+	fault   screen
+	all     []screen
+	current screen
+	keys    keyboard
+	preview *Preview
+	size    fyne.Size
+
+	view    booth.View // last applied; interface goroutine only
+	session string
+
+	mu      sync.Mutex
+	next    *booth.View // newest not yet applied
+	pending atomic.Bool
+
+	targetMu sync.Mutex
+	targets  []Target
+}
+
+// New builds every screen once and a window that shows none of them yet; call
+// Show with a view, then Run or the fyne.App's Run. It must be called on the
+// main goroutine, before the app runs.
+func New(app fyne.App, opts Options) *Window {
+	if opts.Size.IsZero() {
+		opts.Size = fyne.NewSize(1280, 800)
+	}
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
+	if opts.OnIntent == nil {
+		opts.OnIntent = func(booth.Intent) {}
+	}
+	if opts.Title == "" {
+		opts.Title = "云照站 Yunzhao Station"
+	}
+	app.Settings().SetTheme(Theme{})
+	u := &ui{k: 1, pixelsPer: 1, lang: booth.ZH, clock: opts.Clock, send: opts.OnIntent, lastKey: map[string]time.Time{}}
+	w := &Window{win: app.NewWindow(opts.Title), ui: u, size: opts.Size}
+	w.preview = newPreview()
+	w.keys = keyboard{clock: opts.Clock}
+
+	capture := newCapture(u, w.preview)
+	eligible := newEligible(u)
+	sealing := newSealing(u)
+	w.fault = newFault(u)
+	w.screens = map[booth.State]screen{
+		booth.Locked:        newLocked(u),
+		booth.Idle:          newIdle(u),
+		booth.Identify:      newIdentify(u),
+		booth.Eligible:      eligible,
+		booth.Consent:       newConsent(u),
+		booth.Guide:         newGuide(u),
+		booth.Framing:       capture,
+		booth.Countdown:     capture,
+		booth.Shot:          capture,
+		booth.Standardising: capture,
+		booth.Review:        newReview(u),
+		booth.Confirm:       newConfirm(u),
+		booth.Sealing:       sealing,
+		booth.Done:          newDone(u),
+		booth.Abandoned:     newAbandoned(u),
+	}
+	w.chrome = newChrome(u)
+	w.ask = newAsk(u, func() { w.refreshTargets() })
+	w.chrome.onLeave = func() { w.ask.open(); w.arrange() }
+
+	ground := newShield(canvas.NewRectangle(colGround), func() {
+		if w.view.Warning {
+			u.send(booth.Stay{})
+		}
+	})
+	w.content = fyne.NewContainerWithLayout(fill{resized: w.resized}, ground)
+	seen := map[screen]bool{}
+	for _, state := range states {
+		s := w.screens[state]
+		if !seen[s] {
+			seen[s] = true
+			w.all = append(w.all, s)
+		}
+	}
+	w.all = append(w.all, w.fault)
+	for _, s := range w.all {
+		s.base().root.Hide()
+		w.content.Add(s.base().root)
+	}
+	w.content.Add(w.chrome.root)
+	w.content.Add(w.ask.root)
+	w.win.SetPadded(false)
+	w.win.SetContent(w.content)
+	w.win.SetMaster()
+	w.win.Resize(opts.Size)
+	if opts.Fullscreen {
+		w.win.SetFullScreen(true)
+	}
+	c := w.win.Canvas()
+	c.SetOnTypedRune(w.typedRune)
+	c.SetOnTypedKey(w.typedKey)
+	w.win.SetCloseIntercept(func() {}) // a kiosk's window is closed by its program, not by a key
+	return w
+}
+
+// states in the order of a visit: the order screens are stacked in.
+var states = []booth.State{
+	booth.Locked, booth.Idle, booth.Identify, booth.Eligible, booth.Consent, booth.Guide, booth.Framing,
+	booth.Countdown, booth.Shot, booth.Standardising, booth.Review, booth.Confirm, booth.Sealing, booth.Done, booth.Abandoned,
+}
+
+// Preview is where live frames go.
+func (w *Window) Preview() *Preview { return w.preview }
+
+// Open puts the window on the monitor. Main goroutine, before or while the app runs.
+func (w *Window) Open() { w.win.Show() }
+
+// Close takes the window away for good. Interface goroutine.
+func (w *Window) Close() { w.win.Close() }
+
+// Show makes v the visible view. It may be called from any goroutine and never
+// blocks: when the interface is busy, only the newest view is kept.
+func (w *Window) Show(v booth.View) {
+	w.mu.Lock()
+	w.next = &v
+	w.mu.Unlock()
+	if !w.pending.CompareAndSwap(false, true) {
+		return
+	}
+	fyne.Do(func() {
+		w.pending.Store(false)
+		w.mu.Lock()
+		next := w.next
+		w.next = nil
+		w.mu.Unlock()
+		if next != nil {
+			w.apply(*next)
+		}
+	})
+}
+
+// apply shows v. Interface goroutine.
+func (w *Window) apply(v booth.View) {
+	if v.Lang != "" {
+		w.ui.lang = v.Lang
+	}
+	if v.SessionID != w.session {
+		w.session = v.SessionID
+		for _, s := range w.all {
+			s.forget()
+		}
+		w.preview.Clear()
+		w.ask.close()
+		w.keys.reset()
+	}
+	if v.State != w.view.State {
+		w.ask.close()
+	}
+	w.view = v
+	next := w.screens[v.State]
+	if next == nil || v.Fault != nil {
+		next = w.fault
+	}
+	w.preview.follow(v)
+	next.update(v)
+	w.chrome.update(v, next)
+	if w.current != next {
+		if w.current != nil {
+			w.current.base().release()
+			w.current.base().root.Hide()
+		}
+		w.current = next
+		next.base().root.Show()
+	}
+	w.arrange()
+}
+
+// resized is told by the toolkit that the window has a new size.
+func (w *Window) resized(size fyne.Size) {
+	if w.chrome == nil || size.Width < 1 || size.Height < 1 {
+		return
+	}
+	w.size = size
+	w.ui.k = min(size.Width, size.Height) / designSpan
+	px, _ := w.win.Canvas().PixelCoordinateForPosition(fyne.NewPos(1000, 1000))
+	w.ui.pixelsPer = max(float32(px)/1000, 0.1)
+	w.ui.tall = size.Height > size.Width
+	w.arrange()
+}
+
+// arrange places everything for the present size and view.
+func (w *Window) arrange() {
+	k := w.ui.k
+	window := rect{0, 0, w.size.Width / k, w.size.Height / k}
+	s := w.chrome.layout(window)
+	if w.current != nil {
+		w.current.layout(s)
+	}
+	w.ask.layout(window)
+	w.refreshTargets()
+}
+
+// Target is something a person, or an end-to-end driver, can find on the
+// screen. Coordinates are in physical pixels from the window's top left corner.
+type Target struct {
+	ID         string
+	X, Y, W, H int
+	Text       string
+	Enabled    bool // false for regions and for buttons that do nothing now
+}
+
+// Targets lists what is visible now: buttons first, then marked regions. It may
+// be called from any goroutine.
+func (w *Window) Targets() []Target {
+	w.targetMu.Lock()
+	defer w.targetMu.Unlock()
+	return append([]Target(nil), w.targets...)
+}
+
+func (w *Window) refreshTargets() {
+	var list []Target
+	pages := []*page{}
+	if w.ask.root.Visible() {
+		pages = append(pages, &w.ask.page)
+	} else {
+		if w.current != nil {
+			pages = append(pages, w.current.base())
+		}
+		pages = append(pages, &w.chrome.page)
+	}
+	c := w.win.Canvas()
+	add := func(t Target, o fyne.CanvasObject) {
+		x0, y0 := c.PixelCoordinateForPosition(o.Position())
+		x1, y1 := c.PixelCoordinateForPosition(o.Position().AddXY(o.Size().Width, o.Size().Height))
+		wide, high := c.PixelCoordinateForPosition(fyne.NewPos(w.size.Width, w.size.Height))
+		t.X, t.Y, t.W, t.H = x0, y0, min(x1, wide)-x0, min(y1, high)-y0
+		if t.W > 0 && t.H > 0 {
+			list = append(list, t)
+		}
+	}
+	for _, p := range pages {
+		for _, b := range p.buttons {
+			if b.Visible() {
+				add(Target{ID: b.id, Text: b.first, Enabled: b.enabled}, b)
+			}
+		}
+	}
+	for _, p := range pages {
+		for _, m := range p.marks {
+			if m.obj.Visible() && p.root.Visible() {
+				t := Target{ID: m.id}
+				if m.text != nil {
+					t.Text = m.text()
+				}
+				add(t, m.obj)
+			}
+		}
+	}
+	if w.view.State != "" {
+		list = append(list, Target{ID: "state", Text: w.stateName(), W: int(math.Round(float64(w.size.Width))), H: 1})
+	}
+	w.targetMu.Lock()
+	w.targets = list
+	w.targetMu.Unlock()
+}
+
+// stateName is the state as drivers see it; a fault covers the state below it.
+func (w *Window) stateName() string {
+	if w.view.Fault != nil {
+		return "fault"
+	}
+	return string(w.view.State)
+}
+
+// release lets go of any button held while its screen goes away.
+func (p *page) release() {
+	for _, b := range p.buttons {
+		b.press(false)
+	}
+}
