@@ -108,6 +108,9 @@ func (h head) cost(f framing, s *spec.Spec) float64 {
 // bind.
 type bounds struct{ left, top, right, bottom float64 }
 
+// anyScale does not bind.
+const anyScale = 64
+
 var unbounded = bounds{math.Inf(-1), math.Inf(-1), math.Inf(1), math.Inf(1)}
 
 // choose finds the framing within b that comes closest to the middle of every
@@ -184,7 +187,6 @@ type Advice struct {
 // compares the crop that the rules want with the frame. ok is false when the
 // frame is not to blame.
 func (h head) advise(s *spec.Spec, b bounds, maxScale float64) (Advice, bool) {
-	const anyScale = 64
 	ideal := h.choose(s, unbounded, anyScale)
 	if ideal.scale > maxScale*1.001 {
 		// It may only be the aim that is too close; does a smaller one still do?

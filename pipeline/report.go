@@ -81,6 +81,7 @@ type Timings struct {
 	Matte   float64 `json:"matte"`
 	Compose float64 `json:"compose"`
 	Encode  float64 `json:"encode"`
+	Check   float64 `json:"check"` // beyond Encode, beside which it runs
 	Total   float64 `json:"total"`
 }
 

@@ -1,5 +1,5 @@
 // Package specs embeds the photo standards that the station is shipped with:
-// one TOML file a preset, and checks.toml with the texts of the checks. It
+// one TOML file a preset, and checks*.toml with the texts of the checks. It
 // holds data only; pipeline/spec reads and validates it.
 package specs
 
@@ -12,8 +12,8 @@ import (
 //go:embed *.toml
 var files embed.FS
 
-// checksFile is the one file that is not a preset.
-const checksFile = "checks.toml"
+// checksPrefix begins the names of the files that are not presets.
+const checksPrefix = "checks"
 
 // IDs lists the presets in alphabetical order.
 func IDs() []string {
@@ -23,7 +23,7 @@ func IDs() []string {
 	}
 	var ids []string
 	for _, e := range entries {
-		if id, ok := strings.CutSuffix(e.Name(), ".toml"); ok && e.Name() != checksFile {
+		if id, ok := strings.CutSuffix(e.Name(), ".toml"); ok && !strings.HasPrefix(id, checksPrefix) {
 			ids = append(ids, id)
 		}
 	}
@@ -32,18 +32,38 @@ func IDs() []string {
 
 // Read returns the TOML text of preset id.
 func Read(id string) ([]byte, error) {
+	if strings.HasPrefix(id, checksPrefix) {
+		return nil, unknown(id)
+	}
 	b, err := files.ReadFile(id + ".toml")
-	if err != nil || id+".toml" == checksFile {
-		return nil, fmt.Errorf("specs: no preset %q; there are %s", id, strings.Join(IDs(), ", "))
+	if err != nil {
+		return nil, unknown(id)
 	}
 	return b, nil
 }
 
-// Checks returns the TOML text with titles and sentences of every check.
-func Checks() ([]byte, error) {
-	b, err := files.ReadFile(checksFile)
+func unknown(id string) error {
+	return fmt.Errorf("specs: no preset %q; there are %s", id, strings.Join(IDs(), ", "))
+}
+
+// Checks returns the TOML texts with titles and sentences of the checks, file
+// by file: checks.toml for what is measured, checks-cutout.toml for what the
+// cut-out says of itself.
+func Checks() ([][]byte, error) {
+	entries, err := files.ReadDir(".")
 	if err != nil {
-		return nil, fmt.Errorf("specs: read texts of the checks: %w", err)
+		return nil, fmt.Errorf("specs: list texts of the checks: %w", err)
 	}
-	return b, nil
+	var all [][]byte
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), checksPrefix) {
+			continue
+		}
+		b, err := files.ReadFile(e.Name())
+		if err != nil {
+			return nil, fmt.Errorf("specs: read texts of the checks: %w", err)
+		}
+		all = append(all, b)
+	}
+	return all, nil
 }

@@ -1,0 +1,588 @@
+// Package pipeline makes the certificate photo: it finds the face in a frame,
+// cuts the person out against the plate, chooses the crop that the standard
+// asks for, replaces the backdrop, writes the file and measures every rule of
+// the photo guide.
+//
+// It gets pixels and gives pixels, bytes and a report. It must not know
+// cameras, students, sessions, files' names or the network, and it does not
+// log: what happened is in the report.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/yunzhao-station/yunzhao/pipeline/codec"
+	"github.com/yunzhao-station/yunzhao/pipeline/face"
+	"github.com/yunzhao-station/yunzhao/pipeline/matte"
+	"github.com/yunzhao-station/yunzhao/pipeline/quality"
+	"github.com/yunzhao-station/yunzhao/pipeline/spec"
+)
+
+// Plate is the picture of the empty booth; see matte.
+type Plate = matte.Plate
+
+// NewPlate makes a plate of one or more upright frames of the empty booth, all
+// of one size; five are enough to know the noise.
+func NewPlate(frames []*image.RGBA) (*Plate, error) {
+	p, err := matte.NewPlate(frames)
+	if err != nil {
+		return nil, fmt.Errorf("make plate: %w", err)
+	}
+	return p, nil
+}
+
+// Options of a Standardizer. The zero value is right for a station.
+type Options struct {
+	// Texts of the checks; nil means the built-in ones.
+	Texts spec.Texts
+	// Detector to share with a Live; nil means one of its own.
+	Detector *face.Detector
+	// Now is the clock of the timings; nil means time.Now.
+	Now func() time.Time
+}
+
+// Standardizer makes portraits. It keeps its working memory from photo to
+// photo; it is safe for concurrent use, one photo at a time.
+type Standardizer struct {
+	texts    spec.Texts
+	detector *face.Detector
+	meter    *quality.Meter
+	now      func() time.Time
+
+	mu     sync.Mutex
+	matter *matte.Matter
+	gray   image.Gray
+	file   []byte
+}
+
+// New loads the face models and the texts (about 10 MB, 30 ms).
+func New(o Options) (*Standardizer, error) {
+	texts, d, err := o.load()
+	if err != nil {
+		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Standardizer{texts: texts, detector: d, meter: quality.New(), now: o.Now, matter: matte.New()}, nil
+}
+
+func (o Options) load() (spec.Texts, *face.Detector, error) {
+	if o.Texts == nil {
+		t, err := spec.LoadTexts()
+		if err != nil {
+			return nil, nil, fmt.Errorf("pipeline: load texts: %w", err)
+		}
+		o.Texts = t
+	}
+	if o.Detector == nil {
+		d, err := face.NewDetector()
+		if err != nil {
+			return nil, nil, fmt.Errorf("pipeline: load face models: %w", err)
+		}
+		o.Detector = d
+	}
+	return o.Texts, o.Detector, nil
+}
+
+// Input is one photo to be made.
+type Input struct {
+	Frame *image.RGBA // at the origin, opaque; not changed
+	// Plate of upright frames (already turned by Rotation); nil: the backdrop is
+	// estimated from the frame alone, and the report warns.
+	Plate *Plate
+	Spec  *spec.Spec
+	// Rotation is how the camera is mounted: 0, 90, 180 or 270 degrees clockwise
+	// turn its frames upright.
+	Rotation int
+	// Force makes a portrait also where the rules would refuse one, as long as
+	// there is a face and the frame can be cropped.
+	Force bool
+	// Decode is how long decoding Frame took, for the report's timings.
+	Decode time.Duration
+}
+
+// Result of one photo. The pictures belong to the caller.
+type Result struct {
+	JPEG     []byte      // the file; nil when refused
+	Portrait *image.RGBA // decoded from JPEG, so what is shown is what is saved
+	Before   *image.RGBA // the same crop of the untouched frame
+	Alpha    *image.Gray // coverage of the person, at output size
+	Report   Report
+}
+
+// Wipe overwrites the pictures and the file.
+func (r *Result) Wipe() {
+	clear(r.JPEG)
+	for _, m := range []*image.RGBA{r.Portrait, r.Before} {
+		if m != nil {
+			clear(m.Pix)
+		}
+	}
+	if r.Alpha != nil {
+		clear(r.Alpha.Pix)
+	}
+	*r = Result{}
+}
+
+// ErrInput means that Standardize was called with something that is no photo
+// or no standard; what a photo shows is never an error but a report.
+var ErrInput = errors.New("pipeline: unusable input")
+
+// Wipe overwrites every picture that the Standardizer still holds.
+func (z *Standardizer) Wipe() {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.matter.Wipe()
+	clear(z.gray.Pix[:cap(z.gray.Pix)])
+	clear(z.file[:cap(z.file)])
+}
+
+// Standardize makes one portrait. A photo that cannot become one (no face, more
+// than one, too small, cut by the frame's edge, a plate of another size) gives
+// a report with failing checks and no JPEG. Errors are ErrInput, ctx's, and
+// failures of the machinery.
+func (z *Standardizer) Standardize(ctx context.Context, in Input) (*Result, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	p := &photo{z: z, in: in, judge: judge{in.Spec, z.texts}, frame: in.Frame, start: z.now()}
+	p.mark = p.start
+	p.res.Report.Spec, p.res.Report.SpecVersion = in.Spec.ID, in.Spec.Version
+	if in.Plate != nil {
+		p.res.Report.Plate = in.Plate.ID
+	}
+	if in.Rotation != 0 {
+		turned, err := codec.Rotate(in.Frame, in.Rotation)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrInput, err)
+		}
+		p.frame = turned
+		defer clear(turned.Pix)
+	}
+	if err := p.run(ctx); err != nil {
+		return nil, err
+	}
+	r := &p.res.Report
+	r.Timings.Decode = ms(in.Decode)
+	r.Timings.Total = ms(z.now().Sub(p.start) + in.Decode)
+	r.Summarise()
+	return &p.res, nil
+}
+
+// minFrame is the least side of a frame in pixels.
+const minFrame = 64
+
+func (in Input) check() error {
+	if in.Spec == nil {
+		return fmt.Errorf("%w: no standard", ErrInput)
+	}
+	f := in.Frame
+	if f == nil || f.Rect.Min != (image.Point{}) || f.Rect.Dx() < minFrame || f.Rect.Dy() < minFrame ||
+		f.Rect.Dx()*f.Rect.Dy() > codec.MaxPixels || f.Stride < 4*f.Rect.Dx() || len(f.Pix) < f.Stride*(f.Rect.Dy()-1)+4*f.Rect.Dx() {
+		return fmt.Errorf("%w: the frame must be a whole picture at the origin, at least %d px a side", ErrInput, minFrame)
+	}
+	if in.Rotation%90 != 0 || in.Rotation < 0 || in.Rotation > 270 {
+		return fmt.Errorf("%w: rotation %d is not 0, 90, 180 or 270", ErrInput, in.Rotation)
+	}
+	return nil
+}
+
+// photo is one run of the pipeline.
+type photo struct {
+	z     *Standardizer
+	in    Input
+	judge judge
+	frame *image.RGBA // upright
+	res   Result
+
+	faces    []face.Face
+	head     head
+	seg      *matte.Segmentation
+	crownCut bool // the head reaches the frame's upper edge
+
+	start, mark time.Time
+}
+
+// lap returns the milliseconds since the last one.
+func (p *photo) lap() float64 {
+	now := p.z.now()
+	d := now.Sub(p.mark)
+	p.mark = now
+	return ms(d)
+}
+
+func ms(d time.Duration) float64 { return math.Round(float64(d)/1e3) / 1e3 }
+
+func (p *photo) run(ctx context.Context) error {
+	r := &p.res.Report
+	lumaInto(&p.z.gray, p.frame)
+	faces, err := p.z.detector.Detect(&p.z.gray, face.Options{})
+	if err != nil {
+		return fmt.Errorf("find faces: %w", err)
+	}
+	p.faces = faces
+	r.Timings.Detect = p.lap()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if len(faces) > 0 {
+		p.head = guessHead(&faces[0])
+		r.Face = reportFace(&faces[0], p.head)
+	}
+	if p.hopeless() {
+		p.refuse(nil)
+		return nil
+	}
+	if err := p.segment(); err != nil {
+		return err
+	}
+	r.Timings.Matte = p.lap()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return p.compose()
+}
+
+// hopeless tells whether the photo is refused before any cutting out.
+func (p *photo) hopeless() bool {
+	if len(p.faces) == 0 || p.plateMismatch() {
+		return true
+	}
+	if p.in.Force {
+		return false
+	}
+	second := 0.
+	for i := range p.faces[1:] {
+		second = max(second, p.faces[i+1].Area()/p.faces[0].Area())
+	}
+	return p.judge.value(quality.SingleFace, second, true).Status == Fail ||
+		p.judge.value(quality.InterEyeDistance, p.faces[0].IED(), true).Status == Fail
+}
+
+func (p *photo) plateMismatch() bool {
+	pl, size := p.in.Plate, p.frame.Rect.Size()
+	return pl != nil && (pl.W != size.X || pl.H != size.Y)
+}
+
+// refuse reports what can be said without a portrait. geometry, if any, is the
+// best that the frame would have allowed.
+func (p *photo) refuse(geometry map[string]float64) {
+	p.report(p.z.meter.Full(quality.Input{Frame: p.frame, Faces: p.faces}), geometry)
+	r := &p.res.Report
+	if len(p.faces) == 0 {
+		zero := 0.
+		r.fail(p.judge, quality.SingleFace, &zero, p.judge.text(quality.SingleFace).Low)
+	}
+	p.fileChecks(nil)
+	p.plateChecks()
+	r.Timings.Check = p.lap()
+}
+
+// report judges all measurements; layout overrides the geometry among them and
+// adds what only the layout knows.
+func (p *photo) report(ms []quality.Measurement, layout map[string]float64) {
+	r := &p.res.Report
+	r.Checks = r.Checks[:0]
+	seen := map[string]bool{}
+	for _, m := range ms {
+		if v, ok := layout[m.ID]; ok && !m.Known {
+			m.Value, m.Known = v, true
+		}
+		seen[m.ID] = true
+		if c, ok := p.judge.measured(m); ok {
+			r.Checks = append(r.Checks, c)
+		}
+	}
+	for _, id := range geometryIDs {
+		if v, known := layout[id]; !seen[id] && p.in.Spec.Limit(id).Level != spec.LevelOff {
+			r.Checks = append(r.Checks, p.judge.value(id, v, known))
+		}
+	}
+}
+
+// segment cuts the person out coarsely and takes the head's measures from it.
+func (p *photo) segment() error {
+	f := &p.faces[0]
+	// The region is what the crop will about be, with room for tall hair above
+	// and for the backdrop at the sides.
+	guess := p.head.choose(p.in.Spec, unbounded, anyScale)
+	x, y, w, h := p.head.rect(guess, p.in.Spec.Width, p.in.Spec.Height)
+	region := matte.Rect{X: x - .12*w, Y: y - .2*h, W: 1.24 * w, H: 1.3 * h}
+	seg, err := p.z.matter.Segment(p.frame, p.in.Plate, matte.FaceBox{
+		X: f.X, Y: f.Y, W: f.W, H: f.H,
+		EyeL: matte.Point(f.LeftEye), EyeR: matte.Point(f.RightEye), ChinY: f.Chin.Y,
+	}, region)
+	if err != nil {
+		return fmt.Errorf("cut the person out: %w", err)
+	}
+	p.seg = seg
+	if y, ok := seg.Crown(); ok && y < p.head.eyeY {
+		p.head.crownY = y
+	} else {
+		p.crownCut = p.head.crownY <= 0 || y <= 0
+		p.head.crownY = max(min(p.head.crownY, y), 0)
+	}
+	p.res.Report.Face = reportFace(f, p.head)
+	return nil
+}
+
+// compose chooses the crop, renders, writes and measures. When the measures
+// taken on the finished picture leave a window, it is laid out once more with
+// what they taught.
+func (p *photo) compose() error {
+	s, r := p.in.Spec, &p.res.Report
+	size := p.frame.Rect.Size()
+	frame := bounds{0, 0, float64(size.X), float64(size.Y)}
+	for again := false; ; again = true {
+		f := p.head.choose(s, frame, s.MaxUpscale)
+		layout := p.head.measure(f, s.Height)
+		missed := p.head.misses(f, s)
+		if (len(missed) > 0 || p.crownCut) && !p.in.Force {
+			p.refuse(layout)
+			p.explain(missed, frame)
+			return nil
+		}
+		crop := p.snap(f)
+		r.Timings.Compose += p.lap()
+		port, err := p.z.matter.Render(p.seg, matte.Rect{X: float64(crop.X), Y: float64(crop.Y), W: float64(crop.Width), H: float64(crop.Height)},
+			s.Width, s.Height, s.Background.Color, s.Background.Keep)
+		if err != nil {
+			return fmt.Errorf("compose portrait: %w", err)
+		}
+		r.Timings.Compose += p.lap()
+
+		var measured []quality.Measurement
+		var done sync.WaitGroup
+		done.Go(func() { measured = p.z.meter.Full(p.qualityInput(port, crop)) })
+		jpg, q, buf, err := encode(p.z.file, port.RGBA, s)
+		p.z.file = buf
+		shown := &image.RGBA{}
+		if err == nil {
+			// What is shown and measured last is the file, not what it was made of.
+			err = codec.DecodeRGBA(shown, jpg, codec.Options{})
+		}
+		r.Timings.Encode += p.lap()
+		done.Wait()
+		r.Timings.Check += p.lap()
+		if err != nil {
+			return fmt.Errorf("write portrait: %w", err)
+		}
+		if !again && p.learn(measured, f) {
+			continue
+		}
+		p.report(measured, layout)
+		r.Crop = &Crop{X: float64(crop.X), Y: float64(crop.Y), Width: float64(crop.Width), Height: float64(crop.Height)}
+		r.Alpha = &crop
+		r.Matte = string(p.seg.Method)
+		if s.Background.Keep {
+			r.Matte = "keep"
+		}
+		r.Face = reportFace(&p.faces[0], p.head)
+		p.res.JPEG, p.res.Portrait, p.res.Before, p.res.Alpha = jpg, shown, port.Cut, port.Alpha
+		r.Output = &Output{Width: shown.Rect.Dx(), Height: shown.Rect.Dy(), Bytes: len(jpg), JPEGQuality: q}
+		p.fileChecks(jpg)
+		p.plateChecks()
+		if len(missed) > 0 || p.crownCut {
+			p.explain(missed, frame)
+		}
+		return nil
+	}
+}
+
+func (p *photo) qualityInput(m *matte.Portrait, c Region) quality.Input {
+	in := quality.Input{
+		Frame: p.frame, Faces: p.faces, Crop: quality.Crop{X: float64(c.X), Y: float64(c.Y), W: float64(c.Width), H: float64(c.Height)},
+		Cut: m.Cut, Portrait: m.RGBA, Alpha: m.Alpha, PlateCut: m.PlateCut, Background: p.in.Spec.Background.Color,
+	}
+	if p.in.Spec.Background.Keep {
+		in.Background.A = 0
+	}
+	return in
+}
+
+// snap puts a framing on whole frame pixels, inside the frame. The sides are
+// off their proportions by less than a thousandth.
+func (p *photo) snap(f framing) Region {
+	size := p.frame.Rect.Size()
+	x, y, w, h := p.head.rect(f, p.in.Spec.Width, p.in.Spec.Height)
+	c := Region{Width: min(int(math.Round(w)), size.X), Height: min(int(math.Round(h)), size.Y)}
+	c.X = min(max(int(math.Round(x)), 0), size.X-c.Width)
+	c.Y = min(max(int(math.Round(y)), 0), size.Y-c.Height)
+	return c
+}
+
+// learn takes the head's measures from the finished picture when they leave a
+// window that the layout believed to hold; false: there is nothing to mend.
+func (p *photo) learn(ms []quality.Measurement, f framing) bool {
+	h, changed := p.head, false
+	for _, m := range ms {
+		if !m.Known || p.in.Spec.Limit(m.ID).Level == spec.LevelOff || p.in.Spec.Geometry.Window(m.ID).Compare(m.Value) == 0 {
+			continue
+		}
+		switch m.ID {
+		case spec.CrownMargin:
+			h.crownY = h.eyeY - (f.eye-m.Value)/f.scale
+		case spec.FaceWidth:
+			h.faceW = m.Value / f.scale
+		case spec.Centred:
+			h.cx += (m.Value - f.off) / f.scale
+		default:
+			continue
+		}
+		changed = true
+	}
+	if !changed || !h.valid() {
+		return false
+	}
+	p.head = h
+	return true
+}
+
+// explain puts where to move into the checks that the frame made fail.
+func (p *photo) explain(missed []string, frame bounds) {
+	s, r := p.in.Spec, &p.res.Report
+	advice, ok := p.head.advise(s, frame, s.MaxUpscale)
+	if p.crownCut {
+		advice, ok = Advice{"arrow-down", "头顶超出画面，请坐低一些。", "The top of the head is outside the frame. Sit lower."}, true
+		if len(missed) == 0 {
+			missed = []string{spec.CrownMargin}
+		}
+	}
+	for _, id := range missed {
+		t := p.judge.text(id)
+		say := t.Low
+		if c := r.find(id); c != nil && c.Value != nil && s.Geometry.Window(id).Compare(*c.Value) > 0 {
+			say = t.High
+		}
+		if ok {
+			say = spec.Sentence{ZH: advice.ZH, EN: advice.EN}
+		}
+		r.fail(p.judge, id, nil, say)
+	}
+}
+
+// fileChecks measures the written bytes themselves; nil: there is no file.
+func (p *photo) fileChecks(jpg []byte) {
+	r, s := &p.res.Report, p.in.Spec
+	add := func(id string, v float64, known bool) {
+		if s.Limit(id).Level != spec.LevelOff {
+			r.Checks = append(r.Checks, p.judge.value(id, v, known))
+		}
+	}
+	if jpg == nil {
+		for _, id := range []string{spec.Pixels, spec.DPI, spec.FileSize} {
+			add(id, 0, false)
+		}
+		return
+	}
+	b := p.res.Portrait.Rect.Size()
+	add(spec.Pixels, float64(b.X*b.Y), b.X == s.Width && b.Y == s.Height)
+	x, y, err := codec.Density(jpg)
+	r.Output.DPI = x
+	add(spec.DPI, float64(x), err == nil && x == y)
+	add(spec.FileSize, float64(len(jpg))/1000, true)
+}
+
+// plateChecks says how far the cut-out can be trusted.
+func (p *photo) plateChecks() {
+	r, s := &p.res.Report, p.in.Spec
+	if s.Limit(checkPlate).Level != spec.LevelOff {
+		t := p.judge.text(checkPlate)
+		c := p.judge.base(checkPlate, Pass)
+		switch pl := p.in.Plate; {
+		case pl == nil:
+			c.Status = Warn
+			c.say(t.Unknown)
+		case p.plateMismatch():
+			c.Status = Fail
+			size := p.frame.Rect.Size()
+			c.MessageZH = fmt.Sprintf("空背景底图是 %d×%d，照片是 %d×%d，请用同样的设置重新拍摄空背景。", pl.W, pl.H, size.X, size.Y)
+			c.MessageEN = fmt.Sprintf("The empty backdrop was taken at %d×%d, the photo at %d×%d. Photograph the backdrop again with the same settings.", pl.W, pl.H, size.X, size.Y)
+		default:
+			c.say(t.OK)
+			if p.seg != nil {
+				p.drift(&c)
+			}
+		}
+		r.Checks = append(r.Checks, c)
+	}
+	if s.Limit(checkCutout).Level != spec.LevelOff && p.seg != nil && p.res.JPEG != nil {
+		r.Checks = append(r.Checks, p.judge.value(checkCutout, p.seg.Confidence, true))
+	}
+}
+
+// Ids of the checks that only this package knows.
+const (
+	checkPlate  = "plate"
+	checkCutout = "cutout"
+)
+
+// drift warns when the booth no longer looks like its plate.
+func (p *photo) drift(c *Check) {
+	switch p.seg.Drift.Kind {
+	case matte.DriftLamp:
+		c.Status = Warn
+		c.say(spec.Sentence{ZH: "灯光与空背景底图不同，请工作人员重新拍摄空背景。", EN: "The light has changed since the empty backdrop was photographed. Staff: photograph it again."})
+	case matte.DriftMoved:
+		c.Status = Warn
+		c.say(spec.Sentence{ZH: "相机或背景已移动，请工作人员重新拍摄空背景。", EN: "The camera or the backdrop has moved. Staff: photograph the empty backdrop again."})
+	case matte.DriftNone:
+	}
+}
+
+// Proportions of an average adult head, in distances between the pupils; the
+// matte and the finished picture correct them.
+const (
+	faceWidthPerIED = 2.12 // cheek to cheek
+	crownPerIED     = 1.95 // pupils to the crown, common hair
+)
+
+func guessHead(f *face.Face) head {
+	e, ied := f.EyeMid(), f.IED()
+	h := head{eyeY: e.Y, cx: e.X, crownY: e.Y - crownPerIED*ied, chinY: f.Chin.Y, faceW: faceWidthPerIED * ied}
+	if !(h.chinY > h.eyeY+.8*ied) {
+		h.chinY = h.eyeY + 1.9*ied
+	}
+	return h
+}
+
+func reportFace(f *face.Face, h head) *Face {
+	pt := func(p face.Point) Point { return Point{tenth(p.X), tenth(p.Y)} }
+	return &Face{
+		X: tenth(f.X), Y: tenth(f.Y), Width: tenth(f.W), Height: tenth(f.H),
+		LeftEye: pt(f.LeftEye), RightEye: pt(f.RightEye), Nose: pt(f.Nose),
+		MouthLeft: pt(f.MouthLeft), MouthRight: pt(f.MouthRight), Chin: pt(f.Chin),
+		Crown: Point{tenth(h.cx), tenth(h.crownY)}, Score: tenth(f.Score),
+	}
+}
+
+// tenth rounds to what a landmark can be known to.
+func tenth(v float64) float64 { return math.Round(v*10) / 10 }
+
+// lumaInto converts to gray (BT.601), two halves at once.
+func lumaInto(dst *image.Gray, src *image.RGBA) {
+	w, h := src.Rect.Dx(), src.Rect.Dy()
+	codec.ResizeGray(dst, w, h)
+	var wg sync.WaitGroup
+	for part := range 2 {
+		wg.Go(func() {
+			for y := part * h / 2; y < (part+1)*h/2; y++ {
+				in, out := src.Pix[y*src.Stride:y*src.Stride+4*w], dst.Pix[y*w:(y+1)*w]
+				for x := range out {
+					q := in[4*x : 4*x+4 : 4*x+4]
+					out[x] = uint8((19595*uint32(q[0]) + 38470*uint32(q[1]) + 7471*uint32(q[2]) + 1<<15) >> 16)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
