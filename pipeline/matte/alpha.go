@@ -24,41 +24,35 @@ func (r *renderer) dataAlpha() {
 	for i := range n {
 		r.al[i], r.va[i], r.res[i] = float32(r.m[i]), 9, 1e8
 	}
-	var mean [4][]float32 // weighted F and weight at full or reduced size
+	// Guesses are local means of the sure person, from planes of C·sure and
+	// sure. They vary slowly: half and quarter size are plenty.
+	var mean, half, quarter, blurred [4][]float32
+	hw, hh := (w+1)/2, (h+1)/2
+	qw, qh := (hw+1)/2, (hh+1)/2
 	for i := range mean {
-		mean[i] = r.k.f32.take(n)
+		mean[i], half[i], quarter[i] = r.k.f32.take(n), r.k.f32.take(hw*hh), r.k.f32.take(qw*qh)
+		blurred[i] = r.k.f32.take(n)
 	}
 	r.weigh(mean, sure)
-	sharp := [4][]float32{}
-	for i := range sharp {
-		sharp[i] = r.k.f32.take(n)
-		gaussian(sharp[i], mean[i], r.tmp, w, h, 2.5, true)
-	}
-	r.tryGuess(sharp, w, h, 1)
-	// Wider guesses vary slowly: half and quarter size are plenty.
-	half := [4][]float32{}
-	hw, hh := (w+1)/2, (h+1)/2
-	for i := range half {
-		half[i] = r.k.f32.take(hw * hh)
+	for i := range mean {
 		shrinkPlane(half[i], mean[i], w, h)
-		gaussian(sharp[i][:hw*hh], half[i], r.tmp, hw, hh, 3, true)
-	}
-	r.tryGuess(sharp, hw, hh, 2)
-	quarter := [4][]float32{}
-	qw, qh := (hw+1)/2, (hh+1)/2
-	for i := range quarter {
-		quarter[i] = r.k.f32.take(qw * qh)
 		shrinkPlane(quarter[i], half[i], hw, hh)
 	}
-	for _, sigma := range []float64{15. / 4, 40. / 4} {
-		for i := range quarter {
-			gaussian(sharp[i][:qw*qh], quarter[i], r.tmp, qw, qh, sigma, true)
+	for _, sigma := range [2]float64{2.5, 6} {
+		for i := range half {
+			gaussian(blurred[i][:hw*hh], half[i], r.tmp, hw, hh, sigma/2, true)
 		}
-		r.tryGuess(sharp, qw, qh, 4)
+		r.tryGuess(blurred, hw, hh, 2)
+	}
+	for _, sigma := range [2]float64{15, 40} {
+		for i := range quarter {
+			gaussian(blurred[i][:qw*qh], quarter[i], r.tmp, qw, qh, sigma/4, true)
+		}
+		r.tryGuess(blurred, qw, qh, 4)
 	}
 	// The nearest sure pixel, slightly smoothed.
 	for i := range mean {
-		gaussian(sharp[i], mean[i], r.tmp, w, h, 1, true)
+		box(blurred[i], mean[i], r.tmp, w, h, 1, true)
 	}
 	chamfer(r.tmp, r.label, sure, w, h)
 	halves(h, func(lo, hi int) {
@@ -67,8 +61,8 @@ func (r *renderer) dataAlpha() {
 				continue
 			}
 			j := r.label[i]
-			k := 1 / max(sharp[3][j], 1e-6)
-			r.guess(i, sharp[0][j]*k, sharp[1][j]*k, sharp[2][j]*k)
+			k := 1 / max(blurred[3][j], 1e-6)
+			r.guess(i, blurred[0][j]*k, blurred[1][j]*k, blurred[2][j]*k)
 		}
 	})
 }
@@ -105,12 +99,6 @@ func (r *renderer) tryGuess(p [4][]float32, w, h, step int) {
 			for x := range r.w {
 				i := y*r.w + x
 				if r.kind[i] != pixelMixed {
-					continue
-				}
-				if step == 1 {
-					if wt := p[3][i]; wt > 2e-3 {
-						r.guess(i, p[0][i]/wt, p[1][i]/wt, p[2][i]/wt)
-					}
 					continue
 				}
 				sx, sy := (float64(x)+.5)*k-.5, (float64(y)+.5)*k-.5

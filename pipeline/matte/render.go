@@ -69,6 +69,10 @@ type renderer struct {
 	u3    []uint8
 	label []int32
 	stack []int32
+
+	// Where output pixels fall between working pixels.
+	atX, atY     []int32
+	fracX, fracY []float32
 }
 
 const (
@@ -95,22 +99,38 @@ func newRenderer(m *Matter, s *Segmentation, crop Rect, w, h int) *renderer {
 		*p = k.u8.take(n)
 	}
 	r.label, r.stack = k.i32.take(n), k.i32.take(n)
+	x0, y0 := s.work(crop.X+.5/zx, crop.Y+.5/zy)
+	r.atX, r.fracX = axisAt(w, x0, 1/(zx*s.sx), s.w)
+	r.atY, r.fracY = axisAt(h, y0, 1/(zy*s.sy), s.h)
 	return r
 }
 
-// workAt converts output pixel centres to working pixels.
-func (r *renderer) workAt(x, y int) (float64, float64) {
-	return r.Segmentation.work(r.crop.X+(float64(x)+.5)*r.crop.W/float64(r.w), r.crop.Y+(float64(y)+.5)*r.crop.H/float64(r.h))
+// axisAt precomputes where n output positions fall between working pixels.
+func axisAt(n int, first, step float64, size int) (at []int32, frac []float32) {
+	at, frac = make([]int32, n), make([]float32, n)
+	for i := range at {
+		v := min(max(first+float64(i)*step, 0), float64(size-1))
+		k := min(int(v), max(size-2, 0))
+		at[i], frac[i] = int32(k), float32(v-float64(k))
+	}
+	return at, frac
 }
 
-// stretch samples a working plane at every output pixel.
+// stretch samples a working plane at every output pixel, bilinearly.
 func (r *renderer) stretch(dst, src []float32) {
 	s := r.Segmentation
 	halves(r.h, func(lo, hi int) {
+		line := make([]float32, s.w)
 		for y := lo; y < hi; y++ {
-			for x := range r.w {
-				wx, wy := r.workAt(x, y)
-				dst[y*r.w+x] = lerp(src, s.w, s.h, wx, wy)
+			j, fy := int(r.atY[y]), r.fracY[y]
+			a, b := src[j*s.w:(j+1)*s.w], src[(j+1)*s.w:(j+2)*s.w]
+			for i, v := range a {
+				line[i] = v + (b[i]-v)*fy
+			}
+			d := dst[y*r.w : y*r.w+r.w]
+			for x, i := range r.atX[:len(d)] {
+				v := line[i]
+				d[x] = v + (line[i+1]-v)*r.fracX[x]
 			}
 		}
 	})
@@ -118,15 +138,19 @@ func (r *renderer) stretch(dst, src []float32) {
 
 // sample resamples frame, plate, light and noise to the output.
 func (r *renderer) sample() {
-	f := r.frame
+	f, s := r.frame, r.Segmentation
 	resample(r.c, r.w, r.h, frameRows(f), f.Rect.Dx(), f.Rect.Dy(), r.crop)
 	resample(r.b, r.w, r.h, r.plate.rows, r.plate.W, r.plate.H, r.crop)
+	gain := r.k.f32.take(s.w * s.h)
 	for ch := range r.b {
-		r.stretch(r.tmp, r.fit[ch])
-		b := r.b[ch]
-		halves(r.h, func(lo, hi int) {
-			for i := lo * r.w; i < hi*r.w; i++ {
-				b[i] = min(max((b[i]+logOffset)*exp32(r.tmp[i])-logOffset, 0), 255)
+		for i, v := range r.fit[ch] {
+			gain[i] = float32(math.Exp(float64(v)))
+		}
+		r.stretch(r.tmp, gain)
+		b, g := r.b[ch], r.tmp
+		halves(r.w*r.h, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				b[i] = min(max((b[i]+logOffset)*g[i]-logOffset, 0), 255)
 			}
 		})
 	}
@@ -156,5 +180,3 @@ func (r *renderer) noise() {
 		}
 	}
 }
-
-func exp32(v float32) float32 { return float32(math.Exp(float64(v))) }

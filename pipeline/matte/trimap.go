@@ -18,14 +18,13 @@ func (r *renderer) trimap() {
 		r.m[i] = b2u(v > .5)
 		r.u1[i] = b2u(v <= .5)
 	}
-	chamfer(r.din, nil, r.u1, w, h)
-	chamfer(r.dout, nil, r.m, w, h)
+	both(func() { chamfer(r.din, nil, r.u1, w, h) }, func() { chamfer(r.dout, nil, r.m, w, h) })
 
 	for i, v := range s.rim {
 		src[i] = clamp01((v - 8) / 8)
 	}
+	gaussian(src, src, r.k.f32.take(s.w*s.h), s.w, s.h, 2, false)
 	r.stretch(r.st, src)
-	gaussian(r.st, r.st, r.tmp, w, h, float64(max(4*r.unit, 1)), false)
 
 	strands := r.strands(src)
 	r.suspects()
