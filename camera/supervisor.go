@@ -21,7 +21,7 @@ type State string
 // once the cause is gone; none needs a person to press anything.
 const (
 	Absent    State = "absent"    // not plugged in
-	Opening   State = "opening"   // found, no frame yet
+	Opening   State = "opening"   // found after a start or an absence, no frame yet
 	Streaming State = "streaming" // frames arrive
 	Stalled   State = "stalled"   // plugged in, but sends nothing that can be used
 	Faulted   State = "faulted"   // cannot be opened: Status.LastError says why
@@ -40,6 +40,9 @@ const (
 	DefaultBackoffMin = 200 * time.Millisecond
 	// DefaultBackoffMax bounds how long a returning camera goes unnoticed.
 	DefaultBackoffMax = 2 * time.Second
+	// looking is how long an open takes at least once the camera is there: until
+	// then an absent one stays absent on the screen.
+	looking = 200 * time.Millisecond
 	// steady is how long a source must deliver before its past failures are
 	// forgotten; a camera that fails on every second frame stays slow to retry.
 	steady = 5 * time.Second
@@ -137,9 +140,7 @@ func NewSupervisor(p SupervisorParams) (*Supervisor, error) {
 func (s *Supervisor) Run(ctx context.Context) error {
 	defer s.end()
 	backoff := s.p.BackoffMin
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	<-timer.C
+	var logged string
 	for {
 		began := time.Now()
 		err := s.once(ctx)
@@ -147,16 +148,18 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		if s.lasted(began) {
-			backoff = s.p.BackoffMin
+			backoff, logged = s.p.BackoffMin, ""
 		}
 		state := stateOf(err)
 		s.set(state, err)
-		s.p.Log.Warn("camera lost", "state", string(state), "error", err, "retry_in", backoff)
-		timer.Reset(backoff)
+		if err.Error() != logged { // not once every two seconds all night
+			logged = err.Error()
+			s.p.Log.Warn("camera lost", "state", string(state), "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-timer.C:
+		case <-time.After(backoff):
 		}
 		backoff = min(2*backoff, s.p.BackoffMax)
 	}
@@ -186,10 +189,19 @@ func (s *Supervisor) once(ctx context.Context) error {
 		s.set(Faulted, slow)
 		cancel(slow)
 	})
-	if s.Status().State != Absent { // looking for a camera that is not there is not news
-		s.set(Opening, nil)
-	}
+	over := false // guarded by s.mu
+	busy := time.AfterFunc(min(looking, s.p.OpenLimit/2), func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !over && s.status.State == Absent { // other faults show until they are healed
+			s.setLocked(Opening, nil)
+		}
+	})
 	src, err := s.p.Open(ctx)
+	busy.Stop()
+	s.mu.Lock()
+	over = true
+	s.mu.Unlock()
 	if !dog.Stop() && err != nil {
 		err = slow
 	}

@@ -350,3 +350,14 @@ func typed(err error) error {
 	}
 	return err
 }
+
+// Opener opens the camera that id means, for a supervisor.
+func Opener(id string, want camera.Mode) camera.Opener {
+	return func(ctx context.Context) (camera.Source, error) {
+		s, err := Open(ctx, id, want)
+		if err != nil {
+			return nil, err // not s: a nil *Source would not be a nil Source
+		}
+		return s, nil
+	}
+}
