@@ -73,29 +73,16 @@ func (p *patch) lidGap(u float64) (float64, bool) {
 	}
 	limit := dark + .5*(bright-dark)
 	var gaps []float64
+	outside := false
 	for du := -.07; du <= .071; du += .02 {
-		run, gap, best := 0, 0, 0
-		for v := -.17; v <= .17; v += 1 / float64(p.unit) {
-			i := p.index(u+du, v)
-			if !p.inside[i] {
-				return 0, false
-			}
+		gaps = append(gaps, p.longestRun(u+du, -.17, .17, func(i int) bool {
+			outside = outside || !p.inside[i]
 			colour, _ := p.skinLike(i)
 			l := float64(p.luma[i])
-			switch {
-			case l < limit, colour > .5 && l > .5*bright && l < 1.6*bright:
-				run += 1 + gap
-				gap = 0
-			case run > 0 && gap < 2:
-				gap++
-			default:
-				run, gap = 0, 0
-			}
-			best = max(best, run)
-		}
-		gaps = append(gaps, float64(best)/float64(p.unit))
+			return l < limit || colour > 1.2*p.skin.tolerance && l > .5*bright && l < 1.6*bright
+		}))
 	}
-	return percentile(gaps, .5), true
+	return percentile(gaps, .5), !outside
 }
 
 // mouthGap is the inner gap of the lips over the distance from eyes to chin:
@@ -111,34 +98,48 @@ func (p *patch) mouthGap() (float64, bool) {
 	if bottom-top < .02 || bottom > patchDown {
 		return 0, false
 	}
+	var reds []float64
+	outside := false
+	p.box(mid-.2, top, mid+.2, bottom, func(i int) {
+		rg, _ := p.ratios(i)
+		reds = append(reds, rg)
+	})
+	if len(reds) < 20 {
+		return 0, false
+	}
+	// Teeth lack the red of the lips around them, and of skin.
+	teethRed := min(.75*min(p.skin.rg[0], p.skin.rg[1]), percentile(reds, .8)-.3)
 	var gaps []float64
 	for du := -.14; du <= .141; du += .04 {
-		run, gap, best := 0, 0, 0
-		for v := top; v <= bottom; v += 1 / float64(p.unit) {
-			i := p.index(mid+du, v)
-			if !p.inside[i] {
-				return 0, false
-			}
-			colour, _ := p.skinLike(i)
+		gaps = append(gaps, p.longestRun(mid+du, top, bottom, func(i int) bool {
+			outside = outside || !p.inside[i]
 			l := float64(p.luma[i])
-			// Teeth lack the red of lips and skin altogether.
-			lin := linear()
-			rg, _ := ratios(float64(lin[p.pix[3*i]]), float64(lin[p.pix[3*i+1]]), float64(lin[p.pix[3*i+2]]))
-			teeth := colour > .28 && rg < .62*min(p.skin.rg[0], p.skin.rg[1]) && l > .6*p.skin.lumaMean
-			switch {
-			case teeth, l < .36*p.skin.lumaMean:
-				run += 1 + gap
-				gap = 0
-			case run > 0 && gap < 2:
-				gap++
-			default:
-				run, gap = 0, 0
-			}
-			best = max(best, run)
-		}
-		gaps = append(gaps, float64(best)/float64(p.unit))
+			rg, _ := p.ratios(i)
+			return l < .36*p.skin.lumaMean || rg < teethRed && l > .65*p.skin.lumaMean
+		}))
 	}
-	return percentile(gaps, .5) / p.chinV, true
+	return percentile(gaps, .5) / p.chinV, !outside
+}
+
+// longestRun is the length, in units, of the longest run down a column of
+// pixels that are as asked for; single lashes, catchlights and noise may
+// interrupt it.
+func (p *patch) longestRun(u, top, bottom float64, is func(i int) bool) float64 {
+	run, gap, best := 0, 0, 0
+	a, b := p.index(u, top), p.index(u, bottom)
+	for i := a; i <= b; i += p.w {
+		switch {
+		case is(i):
+			run += 1 + gap
+			gap = 0
+		case run > 0 && gap < 2:
+			gap++
+		default:
+			run, gap = 0, 0
+		}
+		best = max(best, run)
+	}
+	return float64(best) / float64(p.unit)
 }
 
 // smile is 0 for a straight face and 1 and more for a broad smile: raised
@@ -153,17 +154,17 @@ func (p *patch) smile(gap float64) float64 {
 
 // edges scans a row of the patch outwards from the cheeks to where the skin
 // ends, in units.
-func (p *patch) edges(v float64) (left, right float64, ok bool) {
+func (p *patch) edges(v float64, o *output) (left, right float64, ok bool) {
 	reach := func(sign float64) float64 {
-		miss, last := 0, .5
-		for u := .5; u < patchU-.02; u += 1 / float64(p.unit) {
+		miss, last := 0, .4
+		for u := .45; u < patchU-.02; u += 1 / float64(p.unit) {
 			i := p.index(sign*u, v)
-			if !p.inside[i] {
+			if !p.inside[i] || !o.covers(p, sign*u, v) {
 				break
 			}
 			if p.isSkin(i) {
 				miss, last = 0, u
-			} else if miss++; float64(miss) > .05*float64(p.unit) {
+			} else if miss++; float64(miss) > .06*float64(p.unit) {
 				break
 			}
 		}
@@ -173,32 +174,30 @@ func (p *patch) edges(v float64) (left, right float64, ok bool) {
 	return left, right, left > .55 && right > .55
 }
 
-// cheeks measures half the width of the face between the cheeks and how far
-// its middle lies from the middle between the eyes, in units. Rows below the
-// ears, at the height of the mouth, see the jaw alone; the cheekbones are a
-// little wider.
-func (p *patch) cheeks() (half, mid float64, ok bool) {
+// cheeks measures half the width of the face between the cheeks, in units.
+// Rows below the ears, at the height of the mouth, see the jaw alone; the
+// cheekbones are a little wider. Where hair or a beard hides the jaw it is the
+// average proportion, and measured is false.
+func (p *patch) cheeks(o *output) (half float64, measured bool) {
 	if !p.skin.ok {
-		return 0, 0, false
+		return averageHalfFace, false
 	}
-	var ls, rs []float64
+	var widths []float64
 	lips := (p.points.upperLip.Y + p.points.lowerLip.Y) / 2
 	for v := lips - .28; v < lips-.04; v += .02 {
-		if l, r, ok := p.edges(v); ok {
-			ls, rs = append(ls, l), append(rs, r)
+		if l, r, ok := p.edges(v, o); ok {
+			widths = append(widths, (l+r)/2)
 		}
 	}
-	if len(ls) < 4 {
-		return 0, 0, false
+	if len(widths) < 4 {
+		return averageHalfFace, false
 	}
-	l, r := percentile(ls, .5), percentile(rs, .5)
-	const cheekOverJaw = 1.09
-	half = (l + r) / 2 * cheekOverJaw
-	// Hair over a cheek or a wall the colour of skin would give a face nobody has.
-	if half < .8 || half > 1.35 {
-		return 0, 0, false
+	const cheekOverJaw = 1.12
+	half = percentile(widths, .5) * cheekOverJaw
+	if half < .85 || half > 1.3 {
+		return averageHalfFace, false
 	}
-	return half, 0, true
+	return half, true
 }
 
 // ears is the share of rows at ear height where skin reaches out beyond the
@@ -207,10 +206,7 @@ func (p *patch) ears(o *output) (float64, bool) {
 	if !p.skin.ok {
 		return 0, false
 	}
-	half, _, ok := p.cheeks()
-	if !ok {
-		half = averageHalfFace
-	}
+	half, _ := p.cheeks(o)
 	least := 1.0
 	for _, sign := range []float64{-1, 1} {
 		rows, seen := 0, 0
@@ -268,11 +264,12 @@ func (p *patch) forehead() (float64, bool) {
 	return float64(skin) / float64(n), true
 }
 
-// tint is the share of light that reaches the skin under the eyes, compared
-// with the cheek of the same side, in the colour channel that loses most: near
-// .8 for bare eyes and clear lenses, below .5 behind tinted ones.
+// tint is the share of light that is lost before the skin under the eyes,
+// compared with the cheek of the same side, in the colour channel that loses
+// most: up to .35 for bare eyes (shade, thin skin) and clear lenses, above .5
+// behind tinted ones.
 func (p *patch) tint() (float64, bool) {
-	least := math.Inf(1)
+	least := 1.0
 	for _, sign := range []float64{-1, 1} {
 		u := sign * .5
 		lens, ok := p.meanLinear(u-.16, .15, u+.16, .25)
@@ -286,23 +283,24 @@ func (p *patch) tint() (float64, bool) {
 		}
 		least = min(least, lens.r/cheek.r, lens.g/cheek.g, lens.b/cheek.b)
 	}
-	return min(least, 1.5), true
+	return max(1-least, 0), true
 }
 
-// glare is the share of the eye regions, in percent, that mirrors a lamp: far
-// brighter than the skin around it, and without its colour.
+// glare is the share of the eye regions that mirrors a lamp: far brighter than
+// the skin around it, and without its colour. The worse eye counts.
 func (p *patch) glare() (float64, bool) {
 	if !p.skin.ok {
 		return 0, false
 	}
 	worst := 0.0
 	ref := max(p.skin.lum[0], p.skin.lum[1])
+	red := .45 * min(p.skin.rg[0], p.skin.rg[1])
 	for _, u := range []float64{-.5, .5} {
 		n, hot := 0, 0
 		p.box(u-.33, -.18, u+.33, .32, func(i int) {
 			n++
-			if l := float64(p.lum[i]); l > max(1.7*ref, .55) || l > .93 {
-				if c, _ := p.skinLike(i); c > .22 {
+			if float64(p.lum[i]) > min(max(2*ref, .6), .93) {
+				if rg, _ := p.ratios(i); rg < red {
 					hot++
 				}
 			}
@@ -310,7 +308,7 @@ func (p *patch) glare() (float64, bool) {
 		if n == 0 {
 			return 0, false
 		}
-		worst = max(worst, 100*float64(hot)/float64(n))
+		worst = max(worst, float64(hot)/float64(n))
 	}
 	return worst, true
 }

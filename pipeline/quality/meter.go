@@ -30,6 +30,8 @@ const (
 	EyeLine          = "eye_line"
 	CrownMargin      = "crown_margin"
 	FaceWidth        = "face_width"
+	HeadHeight       = "head_height"
+	ChinMargin       = "chin_margin"
 	Centred          = "centred"
 	HalfBody         = "half_body"
 	ShouldersLevel   = "shoulders_level"
@@ -193,6 +195,21 @@ func (m *Meter) Full(in Input) []Measurement {
 	light(&r, p)
 	r.sharpness(p)
 	return r
+}
+
+// CheekWidth is the width of face f between the cheeks, ears not counted, in
+// pixels of the frame: what face_width will be, before there is a crop. Where
+// hair hides the cheeks, measured is false and the width an average proportion.
+func (m *Meter) CheekWidth(frame *image.RGBA, f face.Face) (width float64, measured bool) {
+	half := averageHalfFace
+	if frame != nil && whole(frame, frame.Rect.Dx(), frame.Rect.Dy()) {
+		p := m.patches.Get().(*patch)
+		defer m.patches.Put(p)
+		if p.cut(frame, f, liveUnit) {
+			half, measured = p.cheeks(nil)
+		}
+	}
+	return 2 * half * f.IED(), measured
 }
 
 // Live measures what can be coached before the shot, on a reduced picture of

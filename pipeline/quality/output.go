@@ -18,7 +18,7 @@ type output struct {
 	hasFace            bool
 	eyes               face.Point // between the pupils, output px
 	left, right        face.Point // pupils
-	ied, chinY, midX   float64
+	ied, chinY         float64
 	halfFace           float64 // measured cheek-to-cheek half width, 0 = unknown
 	crownY             float64
 	crownKnown, bodyOK bool
@@ -73,12 +73,9 @@ func newOutput(in Input, p *patch) *output {
 	}
 	o.hasFace = true
 	o.chinY = o.place(f.Chin).Y
-	o.midX = o.eyes.X
 	if p != nil {
-		if half, mid, ok := p.cheeks(); ok {
-			o.halfFace = half * o.ied
-			o.midX = o.eyes.X + mid*o.ied
-		}
+		half, _ := p.cheeks(o)
+		o.halfFace = half * o.ied
 	}
 	o.findCrown()
 	return o
@@ -129,7 +126,9 @@ func (o *output) geometry(r *report) {
 	default:
 		r.value(FaceWidth, 2*o.halfFace, o.halfFace > 0)
 	}
-	r.value(Centred, o.midX-float64(o.w)/2, o.hasFace)
+	r.value(HeadHeight, o.chinY-o.crownY, o.hasFace && o.crownKnown)
+	r.value(ChinMargin, float64(o.h)-o.chinY, o.hasFace)
+	r.value(Centred, o.eyes.X-float64(o.w)/2, o.hasFace)
 }
 
 // span of the matte's coverage in row y; ok is false for an empty row.
@@ -147,8 +146,8 @@ func (o *output) span(y int) (x0, x1 int, ok bool) {
 
 // body measures the shoulders on the matte.
 //
-// half_body is the width of the person at the bottom edge, or at the widest row
-// below the chin, over the width of the face; shoulders_level is the angle
+// half_body is the width of the person at the lower edge over the width of the
+// picture; shoulders_level is the angle
 // between both shoulders in degrees, positive when the one on the right of the
 // picture (the student's left) is the lower.
 func (o *output) body(r *report) {
@@ -162,17 +161,15 @@ func (o *output) body(r *report) {
 		r.value(ShouldersLevel, 0, false)
 		return
 	}
-	width := 0
-	for y := int(o.chinY); y < o.h; y++ {
+	var widths []float64
+	for y := max(int(o.chinY), o.h-o.h/40-1); y < o.h; y++ {
+		w := 0
 		if x0, x1, ok := o.span(y); ok {
-			width = max(width, x1-x0+1)
+			w = x1 - x0 + 1
 		}
+		widths = append(widths, float64(w))
 	}
-	faceWidth := 2 * o.halfFace
-	if faceWidth == 0 {
-		faceWidth = 2 * averageHalfFace * o.ied
-	}
-	r.value(HalfBody, float64(width)/faceWidth, true)
+	r.value(HalfBody, percentile(widths, .5)/float64(o.w), true)
 	angle, ok := o.shoulders()
 	r.value(ShouldersLevel, angle, ok)
 }

@@ -212,6 +212,9 @@ type skin struct {
 	rg, bg   [2]float64 // log colour ratios of either cheek, independent of brightness
 	lum      [2]float64 // linear luminance of either cheek
 	lumaMean float64    // 0..255
+	// tolerance for skinLike's colour: pale skin lies nearer to grey than tanned
+	// skin does, and a grey wall must stay a wall.
+	tolerance float64
 }
 
 // Cheek rectangles, in units: below the eyes, beside the nose, above a beard.
@@ -237,6 +240,11 @@ func (p *patch) learnSkin() skin {
 		})
 	}
 	s.lumaMean /= float64(max(n, 1))
+	s.tolerance = 1.0
+	for side := range 2 {
+		s.tolerance = min(s.tolerance, math.Hypot(s.rg[side], .7*s.bg[side]))
+	}
+	s.tolerance = min(max(.68*s.tolerance, .15), .42)
 	s.ok = s.lumaMean > 8
 	return s
 }
@@ -251,21 +259,30 @@ func ratios(r, g, b float64) (rg, bg float64) {
 // skinLike tells how far pixel i is from the person's skin in colour (log
 // ratio) and whether its brightness is possible for lit or shaded skin.
 func (p *patch) skinLike(i int) (colour float64, bright bool) {
-	lin := linear()
-	rg, bg := ratios(float64(lin[p.pix[3*i]]), float64(lin[p.pix[3*i+1]]), float64(lin[p.pix[3*i+2]]))
+	rg, bg := p.ratios(i)
 	colour = math.Inf(1)
 	for side := range 2 {
-		colour = min(colour, math.Hypot(rg-p.skin.rg[side], .7*(bg-p.skin.bg[side])))
+		d := rg - p.skin.rg[side]
+		if d > 0 {
+			d *= .6 // blood makes skin redder than the cheeks, nothing makes it less red
+		}
+		colour = min(colour, math.Hypot(d, .7*(bg-p.skin.bg[side])))
 	}
 	l := float64(p.lum[i])
 	lo, hi := min(p.skin.lum[0], p.skin.lum[1]), max(p.skin.lum[0], p.skin.lum[1])
 	return colour, l > .34*lo && l < 2.6*hi
 }
 
+// ratios of pixel i.
+func (p *patch) ratios(i int) (rg, bg float64) {
+	lin := linear()
+	return ratios(float64(lin[p.pix[3*i]]), float64(lin[p.pix[3*i+1]]), float64(lin[p.pix[3*i+2]]))
+}
+
 // isSkin is skinLike with the tolerance that covers reddened ears and shade.
 func (p *patch) isSkin(i int) bool {
 	c, bright := p.skinLike(i)
-	return bright && c < .42
+	return bright && c < p.skin.tolerance
 }
 
 // percentile of v (sorted in place); q in 0..1.

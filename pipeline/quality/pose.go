@@ -10,7 +10,7 @@ import (
 // the picture into angles; a particular nose errs by a quarter or so.
 const (
 	noseDepth = .40 // how far the nose tip stands before the plane of eyes and lips
-	noseRatio = .57 // eyes to nose tip over eyes to lips, looking straight ahead
+	noseRatio = .55 // eyes to nose tip over eyes to lips, looking straight ahead
 )
 
 // pose measures the head's angles, in degrees, and the distance between the
