@@ -57,7 +57,7 @@ func (j judge) measured(m quality.Measurement) (c Check, ok bool) {
 
 func (j judge) base(id string, s Status) Check {
 	t := j.text(id)
-	return Check{ID: id, Status: s, Unit: t.Unit, Rule: t.Rule}
+	return Check{ID: id, TitleZH: t.Title.ZH, TitleEN: t.Title.EN, Status: s, Unit: t.Unit, Rule: t.Rule}
 }
 
 func (c *Check) say(s spec.Sentence) { c.MessageZH, c.MessageEN = s.ZH, s.EN }

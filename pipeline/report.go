@@ -16,6 +16,8 @@ const (
 // Check is one measured rule.
 type Check struct {
 	ID        string   `json:"id"`
+	TitleZH   string   `json:"title_zh,omitempty"` // what it is called on screen
+	TitleEN   string   `json:"title_en,omitempty"`
 	Status    Status   `json:"status"`
 	Value     *float64 `json:"value"` // nil when nothing could be measured
 	Unit      string   `json:"unit"`

@@ -41,19 +41,20 @@ func NewPlate(frames []*image.RGBA) (*Plate, error) {
 type Options struct {
 	// Texts of the checks; nil means the built-in ones.
 	Texts spec.Texts
-	// Detector to share with a Live; nil means one of its own.
+	// Detector to share with another Standardizer; nil means one of its own.
 	Detector *face.Detector
 	// Now is the clock of the timings; nil means time.Now.
 	Now func() time.Time
 }
 
 // Standardizer makes portraits. It keeps its working memory from photo to
-// photo; it is safe for concurrent use, one photo at a time.
+// photo; it is safe for concurrent use, one photo at a time, with Live beside it.
 type Standardizer struct {
 	texts    spec.Texts
 	detector *face.Detector
 	meter    *quality.Meter
 	now      func() time.Time
+	live     live
 
 	mu     sync.Mutex
 	matter *matte.Matter
@@ -137,6 +138,7 @@ var ErrInput = errors.New("pipeline: unusable input")
 
 // Wipe overwrites every picture that the Standardizer still holds.
 func (z *Standardizer) Wipe() {
+	z.live.wipe()
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	z.matter.Wipe()
