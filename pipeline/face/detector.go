@@ -147,14 +147,22 @@ func (o Options) withDefaults(v view) Options {
 }
 
 func (d *Detector) detect(v view, opt Options, s *scratch) []Face {
-	// Shrink as far as the smallest wanted face allows, and to the working size
-	// at most: small faces cost far more windows than large ones.
+	if opt.Upright {
+		return d.sweep(v, []float64{0}, opt, s)
+	}
+	return d.sweep(v, []float64{0, -searchTilt, searchTilt}, opt, s)
+}
+
+// sweep searches the whole picture for faces tilted by about the angles given.
+func (d *Detector) sweep(v view, tilts []float64, opt Options, s *scratch) []Face {
+	if v.w < minWork || v.h < minWork {
+		return nil
+	}
 	k := max((max(v.w, v.h)+workSide-1)/workSide, 1)
 	work := v.shrink(k, &s.work)
-	found := d.windows(work, 0, opt, float64(k), nil, s)
-	if !opt.Upright {
-		found = d.windows(work, -searchTilt, opt, float64(k), found, s)
-		found = d.windows(work, searchTilt, opt, float64(k), found, s)
+	var found []window
+	for _, tilt := range tilts {
+		found = d.windows(work, tilt, opt, float64(k), found, s)
 	}
 	slices.SortFunc(found, func(a, b window) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.y, b.y), cmp.Compare(a.x, b.x))
