@@ -347,6 +347,10 @@ func (p *Plate) variance(x, y, size float64) [3]float32 {
 	return v
 }
 
+func (p *Plate) sample(dst [3][]float32, w, h int, region Rect) {
+	resample(dst, w, h, p.rows, p.W, p.H, region)
+}
+
 func (p *Plate) rows(dst []float32, y, x0, x1 int) {
 	for i, v := range p.mean[3*(y*p.W+x0) : 3*(y*p.W+x1)] {
 		dst[i] = float32(v) * (1. / meanUnit)

@@ -140,7 +140,7 @@ func (r *renderer) stretch(dst, src []float32) {
 func (r *renderer) sample() {
 	f, s := r.frame, r.Segmentation
 	resample(r.c, r.w, r.h, frameRows(f), f.Rect.Dx(), f.Rect.Dy(), r.crop)
-	resample(r.b, r.w, r.h, r.plate.rows, r.plate.W, r.plate.H, r.crop)
+	r.wall.sample(r.b, r.w, r.h, r.crop)
 	gain := r.k.f32.take(s.w * s.h)
 	for ch := range r.b {
 		for i, v := range r.fit[ch] {
@@ -164,7 +164,7 @@ func (r *renderer) noise() {
 	tw, th := (r.w+tile-1)/tile, (r.h+tile-1)/tile
 	for ty := range th {
 		for tx := range tw {
-			v := r.plate.variance(
+			v := r.wall.variance(
 				r.crop.X+(float64(tx)+.5)*tile*r.crop.W/float64(r.w),
 				r.crop.Y+(float64(ty)+.5)*tile*r.crop.H/float64(r.h), size)
 			for ch := range v {

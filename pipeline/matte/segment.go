@@ -20,7 +20,7 @@ type Segmentation struct {
 	owner *Matter
 	gen   uint64
 	frame *image.RGBA
-	plate *Plate
+	wall  backdrop
 	face  head // in frame pixels
 
 	area   Rect // the part of the region inside the frame, in frame pixels
@@ -76,6 +76,7 @@ const (
 	cutRounds   = 3    // of light fit, evidence and cut
 	meanRadius  = 15   // of the windows for local contrast
 	levelSafety = 1.25 // noise may have grown since the plate
+	guessTrust  = .7   // bound of the confidence without a plate
 )
 
 // Segment cuts the person out of a region of the frame. plate may be nil: then
@@ -107,7 +108,7 @@ func (m *Matter) Segment(frame *image.RGBA, plate *Plate, face FaceBox, region R
 	m.work.reset()
 	scale := max(hd.fw/workFace, area.W/workMaxW, area.H/workMaxH, .25)
 	s := &Segmentation{
-		Method: MethodPlate, owner: m, gen: m.gen, frame: frame, plate: plate, face: hd, area: area,
+		Method: MethodPlate, owner: m, gen: m.gen, frame: frame, face: hd, area: area,
 		w: max(int(math.Round(area.W/scale)), 16), h: max(int(math.Round(area.H/scale)), 16),
 	}
 	s.sx, s.sy = area.W/float64(s.w), area.H/float64(s.h)
@@ -117,8 +118,15 @@ func (m *Matter) Segment(frame *image.RGBA, plate *Plate, face FaceBox, region R
 	s.e = m.seg.f32.take(n)
 	s.rim = m.seg.f32.take(n)
 	s.fit = m.seg.planes(n)
-	if plate == nil {
-		return nil, errors.New("matte: no plate")
+	support := 1.
+	if plate != nil {
+		s.wall = plate
+	} else {
+		guess, err := guessBackdrop(&m.work, frame, area, hd, s.w, s.h)
+		if err != nil {
+			return nil, err
+		}
+		s.Method, s.wall, support = MethodFrame, guess, guess.support
 	}
 	c := newCutter(m, s)
 	c.features()
@@ -129,6 +137,12 @@ func (m *Matter) Segment(frame *image.RGBA, plate *Plate, face FaceBox, region R
 		c.tidy()
 	}
 	c.finish()
+	if s.Method == MethodFrame {
+		// Nothing vouches for the guess: folds, shadows and objects behind the
+		// person look like the person. Nor can a frame tell drift.
+		s.Confidence *= guessTrust * support
+		s.Drift = Drift{Kind: DriftNone, Gain: [3]float64{1, 1, 1}}
+	}
 	return s, nil
 }
 
@@ -205,7 +219,7 @@ func (c *cutter) features() {
 	w, h := c.w, c.h
 	logs := newLogTable()
 	resample(c.d, w, h, frameRows(c.frame), c.frame.Rect.Dx(), c.frame.Rect.Dy(), c.area)
-	resample(c.box, w, h, c.plate.rows, c.plate.W, c.plate.H, c.area)
+	c.wall.sample(c.box, w, h, c.area)
 	for ch := range c.rho {
 		r, f, p := c.rho[ch], c.d[ch], c.box[ch]
 		halves(w*h, func(lo, hi int) {
@@ -216,7 +230,7 @@ func (c *cutter) features() {
 	}
 	scale := math.Sqrt(c.sx * c.sy)
 	for i, k := range [3]float64{1, 3, 7} {
-		cov := c.plate.covariance(k * scale).scaled(levelSafety)
+		cov := c.wall.covariance(k * scale).scaled(levelSafety)
 		floor := 1.2e-3
 		if i == 0 {
 			floor = 1e-3
@@ -343,7 +357,7 @@ func (c *cutter) firstBackdrop() {
 	q := c.box
 	// A flat backdrop's gradients follow its noise: three times that, or the
 	// slope of a soft shadow, whichever is more.
-	cov := c.plate.covariance(3 * math.Sqrt(c.sx*c.sy))
+	cov := c.wall.covariance(3 * math.Sqrt(c.sx*c.sy))
 	flat := max(.012, float32(4*math.Sqrt(cov.trace()/3)))
 	cand := c.mtmp
 	for i := range cand {

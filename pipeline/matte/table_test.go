@@ -48,6 +48,7 @@ type variant struct {
 	who  *mattetest.Person
 	wall mattetest.Backdrop
 	cam  mattetest.Camera
+	bare bool // without the plate
 }
 
 func tableScenes(t testing.TB) []variant {
@@ -65,7 +66,7 @@ func tableScenes(t testing.TB) []variant {
 			if i%2 == 1 {
 				cam = dim
 			}
-			out = append(out, variant{p, wall, cam})
+			out = append(out, variant{who: p, wall: wall, cam: cam})
 		}
 	}
 	student := person(t, "student")
@@ -73,14 +74,17 @@ func tableScenes(t testing.TB) []variant {
 	grey := student.Shirt("greyshirt", color.RGBA{142, 143, 146, 255})
 	strands := student.Strands(160, 1)
 	out = append(out,
-		variant{white, mattetest.White, usual},
-		variant{grey, mattetest.Grey, usual},
-		variant{strands, mattetest.White, usual},
-		variant{strands, mattetest.Blue, dim},
-		variant{student, mattetest.Cloth, usual},
-		variant{student, mattetest.White, one},
-		variant{white, mattetest.Cloth, one},
+		variant{who: white, wall: mattetest.White, cam: usual},
+		variant{who: grey, wall: mattetest.Grey, cam: usual},
+		variant{who: strands, wall: mattetest.White, cam: usual},
+		variant{who: strands, wall: mattetest.Blue, cam: dim},
+		variant{who: student, wall: mattetest.Cloth, cam: usual},
+		variant{who: student, wall: mattetest.White, cam: one},
+		variant{who: white, wall: mattetest.Cloth, cam: one},
 	)
+	for _, wall := range walls {
+		out = append(out, variant{who: student, wall: wall, cam: usual, bare: true})
+	}
 	return out
 }
 
@@ -143,6 +147,10 @@ func measure(t *testing.T, m *matte.Matter, v variant, seed uint64) result {
 	if err != nil {
 		t.Error(err)
 		return result{}
+	}
+	if v.bare {
+		plate = nil
+		s.Name += " (no plate)"
 	}
 	r := result{name: s.Name, segment: time.Hour, render: time.Hour}
 	var p *matte.Portrait
