@@ -1,0 +1,315 @@
+package central
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	bolt "go.etcd.io/bbolt"
+	"golang.org/x/text/encoding/simplifiedchinese"
+
+	"github.com/yunzhao-station/yunzhao/sync/wire"
+)
+
+// Limits of one roster file.
+const (
+	MaxRosterBytes = 32 << 20
+	MaxRosterRows  = 200_000
+	maxRowErrors   = 200 // listed; the rest is counted
+)
+
+// RowError says what is wrong with one line. It names the column and never
+// repeats the value, since these reports are mailed around.
+type RowError struct {
+	Line int    `json:"line"` // as a text editor counts, the header is line 1
+	ZH   string `json:"zh"`
+	EN   string `json:"en"`
+}
+
+// ImportReport is what happened to a file. With errors nothing was imported.
+type ImportReport struct {
+	Rows      int        `json:"rows"`
+	Added     int        `json:"added"`
+	Changed   int        `json:"changed"`
+	Unchanged int        `json:"unchanged"`
+	Errors    []RowError `json:"errors,omitempty"`
+	MoreBad   int        `json:"more_bad,omitempty"` // bad lines beyond the ones listed
+}
+
+// ErrRows means that the report of an import has errors.
+var ErrRows = errors.New("central: the roster has bad lines; nothing was imported")
+
+// columns by every header that is understood.
+var columns = map[string]string{
+	"姓名": "name", "name": "name",
+	"证件类型": "id_type", "id_type": "id_type",
+	"证件号码": "id_number", "证件号": "id_number", "身份证号": "id_number", "身份证号码": "id_number", "id_number": "id_number",
+	"学号": "student_no", "考生号": "student_no", "student_no": "student_no",
+	"学校": "school", "school": "school",
+	"层次": "level", "level": "level",
+	"专业": "major", "major": "major",
+}
+
+var idTypes = map[string]wire.IDType{
+	"": wire.IDResident, "resident": wire.IDResident, "居民身份证": wire.IDResident, "身份证": wire.IDResident,
+	"hmt": wire.IDHMT, "港澳台": wire.IDHMT, "港澳居民来往内地通行证": wire.IDHMT, "港澳台居民居住证": wire.IDHMT, "台湾居民来往大陆通行证": wire.IDHMT,
+	"passport": wire.IDPassport, "护照": wire.IDPassport,
+	"other": wire.IDOther, "其他": wire.IDOther,
+}
+
+// parseRoster reads a roster file: comma separated, UTF-8 (with or without a
+// byte order mark) or GB 18030 as spreadsheets in China save it, first line the
+// names of the columns in Chinese or English. school names students whose row
+// does not say.
+func parseRoster(data []byte, batch wire.Batch) ([]wire.Student, ImportReport, error) {
+	var rep ImportReport
+	if len(data) > MaxRosterBytes {
+		return nil, rep, fmt.Errorf("%w: the file has more than %d bytes", ErrInvalid, MaxRosterBytes)
+	}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if !utf8.Valid(data) {
+		dec, err := simplifiedchinese.GB18030.NewDecoder().Bytes(data)
+		if err != nil || bytes.ContainsRune(dec, utf8.RuneError) {
+			return nil, rep, fmt.Errorf("%w: the file is neither UTF-8 nor GB 18030 text", ErrInvalid)
+		}
+		data = dec
+	}
+	r := csv.NewReader(bytes.NewReader(data))
+	r.FieldsPerRecord = -1 // counted here, so that the report names the line
+	r.ReuseRecord = true
+	header, err := r.Read()
+	if err != nil {
+		return nil, rep, fmt.Errorf("%w: the file has no header line", ErrInvalid)
+	}
+	at := map[string]int{}
+	for i, h := range header {
+		col, ok := columns[strings.ToLower(strings.TrimSpace(h))]
+		if !ok {
+			continue // a column that is not ours
+		}
+		if _, twice := at[col]; twice {
+			return nil, rep, fmt.Errorf("%w: column %s is there twice", ErrInvalid, col)
+		}
+		at[col] = i
+	}
+	for _, must := range []string{"name", "id_number"} {
+		if _, ok := at[must]; !ok {
+			return nil, rep, fmt.Errorf("%w: the header line lacks the column 姓名 (name) or 证件号码 (id_number)", ErrInvalid)
+		}
+	}
+	width := len(header)
+
+	var out []wire.Student
+	lines := map[string]int{} // identity → first line
+	bad := func(line int, zh, en string) {
+		if len(rep.Errors) == maxRowErrors {
+			rep.MoreBad++
+			return
+		}
+		rep.Errors = append(rep.Errors, RowError{line, zh, en})
+	}
+	for {
+		rec, err := r.Read()
+		if err == io.EOF {
+			break
+		}
+		var pe *csv.ParseError
+		if errors.As(err, &pe) {
+			// Quotes are not closed as they should be; what follows cannot be
+			// told apart, so the report ends here.
+			bad(pe.StartLine, "引号不成对，无法读取该行及以后内容", "quotes do not match; cannot read on from here")
+			break
+		}
+		if err != nil {
+			return nil, rep, fmt.Errorf("central: read roster: %w", err)
+		}
+		line, _ := r.FieldPos(0)
+		if rep.Rows++; rep.Rows > MaxRosterRows {
+			return nil, rep, fmt.Errorf("%w: the file has more than %d rows", ErrInvalid, MaxRosterRows)
+		}
+		if len(rec) != width {
+			bad(line, fmt.Sprintf("有 %d 列，标题行有 %d 列", len(rec), width), fmt.Sprintf("%d columns, the header has %d", len(rec), width))
+			continue
+		}
+		get := func(col string) string {
+			if i, ok := at[col]; ok {
+				return rec[i]
+			}
+			return ""
+		}
+		st, zh, en := studentFromRow(get, batch)
+		if zh != "" {
+			bad(line, zh, en)
+			continue
+		}
+		key := identityKey(st)
+		if first, ok := lines[key]; ok {
+			bad(line, fmt.Sprintf("与第 %d 行重复（证件号码与层次相同）", first), fmt.Sprintf("same document and level as line %d", first))
+			continue
+		}
+		lines[key] = line
+		out = append(out, st)
+	}
+	if rep.Rows == 0 {
+		return nil, rep, fmt.Errorf("%w: the file has no students", ErrInvalid)
+	}
+	if len(rep.Errors) > 0 {
+		return nil, rep, ErrRows
+	}
+	return out, rep, nil
+}
+
+// identityKey says which roster row is the same one: one person may have two
+// records in a batch, one a level.
+func identityKey(s wire.Student) string {
+	return string(joinKey(string(s.IDType), s.IDNumber, s.Level))
+}
+
+// studentFromRow returns the reason in both languages when the row is bad.
+func studentFromRow(get func(string) string, batch wire.Batch) (st wire.Student, zh, en string) {
+	st = wire.Student{Batch: batch.ID, Payment: wire.PaymentUnpaid}
+	if batch.Policy == wire.PayNone {
+		st.Payment = wire.PaymentNone
+	}
+	for _, f := range []struct {
+		col, zh string
+		limit   int
+		to      *string
+	}{
+		{"name", "姓名", 50, &st.Name}, {"student_no", "学号", 32, &st.StudentNo}, {"school", "学校", 60, &st.School},
+		{"level", "层次", 20, &st.Level}, {"major", "专业", 60, &st.Major},
+	} {
+		v, ok := cleanText(get(f.col), f.limit)
+		if !ok {
+			return st, f.zh + "过长或含有不可见字符", f.col + " is too long or has invisible characters"
+		}
+		*f.to = v
+	}
+	if st.Name == "" {
+		return st, "姓名为空", "name is empty"
+	}
+	if st.School == "" {
+		st.School = batch.School
+	}
+	kind, ok := idTypes[strings.ToLower(strings.TrimSpace(get("id_type")))]
+	if !ok {
+		return st, "证件类型无法识别", "id_type is not known"
+	}
+	st.IDType = kind
+	st.IDNumber = normalDocument(get("id_number"))
+	if n := len(st.IDNumber); n < 4 || n > 32 || strings.ContainsFunc(st.IDNumber, func(r rune) bool {
+		return !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r == '-' || r == '(' || r == ')' || r == '/')
+	}) {
+		return st, "证件号码格式不正确", "id_number has the wrong form"
+	}
+	if kind == wire.IDResident {
+		if err := validResidentID(st.IDNumber); err != nil {
+			return st, "居民身份证号码校验不通过", "resident ID number does not check"
+		}
+	}
+	return st, "", ""
+}
+
+// normalDocument is how document numbers are stored and compared: upper case,
+// half width, no spaces.
+func normalDocument(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ' || r == '\t' || r == '\u3000' || r == '\u00a0':
+			return -1
+		case r >= '！' && r <= '～': // full width
+			r = r - '！' + '!'
+		}
+		if r >= 'a' && r <= 'z' {
+			r -= 'a' - 'A'
+		}
+		return r
+	}, strings.TrimSpace(s))
+}
+
+// ImportRoster adds the students of a file to a batch and updates those it
+// knows by document and level. All or nothing: with one bad line the report
+// lists what is wrong and the error is ErrRows.
+func (s *Server) ImportRoster(ctx context.Context, batch string, data []byte, actor string) (ImportReport, error) {
+	var b wire.Batch
+	err := s.view(ctx, func(tx *bolt.Tx) (err error) {
+		b, err = getJSON[wire.Batch](tx, bktBatches, []byte(batch))
+		return err
+	})
+	if err != nil {
+		return ImportReport{}, fmt.Errorf("central: batch %q: %w", batch, err)
+	}
+	students, rep, err := parseRoster(data, b)
+	if err != nil {
+		return rep, err
+	}
+	err = s.update(ctx, func(tx *bolt.Tx) error {
+		rep.Added, rep.Changed, rep.Unchanged, err = mergeStudents(tx, batch, students)
+		if err != nil {
+			return err
+		}
+		return appendAudit(tx, s.now(), actor, "roster.imported", batch,
+			fmt.Sprintf("%d added, %d changed, %d unchanged", rep.Added, rep.Changed, rep.Unchanged))
+	})
+	return rep, err
+}
+
+// mergeStudents writes rows that are new or differ. The state of payment and
+// capture is central's own and stays.
+func mergeStudents(tx *bolt.Tx, batch string, students []wire.Student) (added, changed, same int, err error) {
+	known := map[string]studentRow{}
+	rows, err := studentsOf(tx, batch)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	for _, r := range rows {
+		known[identityKey(r.Student)] = r
+	}
+	for _, st := range students {
+		old, ok := known[identityKey(st)]
+		if ok {
+			st.Ref, st.Payment, st.Capture = old.Ref, old.Payment, old.Capture
+			if st == old.Student {
+				same++
+				continue
+			}
+			changed++
+		} else {
+			if st.Ref == "" {
+				st.Ref = shortID(16)
+			}
+			added++
+		}
+		if err := putStudent(tx, studentRow{Student: st}); err != nil {
+			return 0, 0, 0, err
+		}
+	}
+	return added, changed, same, nil
+}
+
+// RemoveStudents takes students out of the roster; stations forget them with
+// their next delta. Photos that were sent stay.
+func (s *Server) RemoveStudents(ctx context.Context, refs []string, actor string) error {
+	return s.update(ctx, func(tx *bolt.Tx) error {
+		for _, ref := range slices.Compact(slices.Sorted(slices.Values(refs))) {
+			row, err := getJSON[studentRow](tx, bktStudents, []byte(ref))
+			if err != nil {
+				return fmt.Errorf("central: student %q: %w", ref, err)
+			}
+			row.Removed = true
+			if err := putStudent(tx, row); err != nil {
+				return err
+			}
+			if err := appendAudit(tx, s.now(), actor, "student.removed", ref, ""); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

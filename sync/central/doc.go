@@ -1,0 +1,22 @@
+// Package central is the reference central server: the HTTP interface that
+// stations speak (package wire, openapi.yaml), the page a student opens on a
+// phone, and the pages of reviewers and administrators. One directory holds
+// all of its state; one process owns that directory.
+//
+// It promises that whatever it has answered is on disk: an acknowledgement is
+// signed only after the bytes and the index that name them are durable. It
+// promises that an approved photo never changes, at the level of the store and
+// not by the good manners of the handlers.
+//
+// Photos are kept as the sealed packets that stations sent and are decrypted
+// in memory for the one request that shows them. No plain picture is written.
+//
+// It knows nothing of cameras, image processing or the booth: checks and
+// reports reach it as JSON inside a packet's manifest.
+//
+// # Caveats
+//
+// One process, one directory: no replication. The roster is stored as the
+// school gave it, so the directory belongs on an encrypted disk; Open makes it
+// readable for its owner only.
+package central
