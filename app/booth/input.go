@@ -28,7 +28,7 @@ type (
 	Abandon       struct{ Reason string }          // operator or student gives up
 	NextStudent   struct{}                         // from Done
 	ToggleLang    struct{}
-	Stay          struct{} // a touch on nothing in particular: still here, restart the timer
+	Stay          struct{}              // a touch on nothing in particular: still here, restart the timer
 	FaultAction   struct{ Code string } // the fault page's button
 	Unlock        struct{ PIN string }
 )

@@ -119,12 +119,25 @@ func (b *badge) set(s string) {
 
 // layoutRight places the badge at the right end of r and returns what is left.
 func (b *badge) layoutRight(r rect, k float32) rect {
+	at, rest := r.cutRight(b.width(r, k), 10)
+	return b.layoutAt(at, r, rest, k)
+}
+
+// layoutLeft is layoutRight at the left end.
+func (b *badge) layoutLeft(r rect, k float32) rect {
+	at, rest := r.cutLeft(b.width(r, k), 10)
+	return b.layoutAt(at, r, rest, k)
+}
+
+func (b *badge) width(r rect, k float32) float32 {
+	return min(b.text.measure(b.text.text, b.text.size*k)/k+46, r.w)
+}
+
+func (b *badge) layoutAt(at, r, rest rect, k float32) rect {
 	if !b.on {
 		b.text.layout(rect{r.x, r.y, 1, r.h}, k)
 		return r
 	}
-	w := b.text.measure(b.text.text, b.text.size*k)/k + 46
-	at, rest := r.cutRight(min(w, r.w), 10)
 	place(b.bg.bg, at, k)
 	radius(b.bg, k)
 	in := at.insetXY(12, 0)
@@ -199,10 +212,7 @@ func (c *chrome) update(v booth.View, s screen) {
 	setVisible(c.look.sign.img, look)
 	c.look.text.set("")
 	if look {
-		c.look.text.set("看这里 Look here")
-		if c.ui.lang == booth.EN {
-			c.look.text.set("Look here 看这里")
-		}
+		c.look.text.set(booth.Text{ZH: "看这里", EN: "Look here"}.In(c.ui.lang))
 	}
 
 	c.simulated.set(onlyIf(v.Simulated, "模拟相机 Simulated camera"))
@@ -211,7 +221,7 @@ func (c *chrome) update(v booth.View, s screen) {
 	if c.ui.lang == booth.EN {
 		c.lang.plain("中文", "")
 	}
-	c.leave.label(booth.Text{ZH: "退出", EN: "Exit"})
+	c.leave.plain(booth.Text{ZH: "退出", EN: "Exit"}.In(c.ui.lang), "")
 	setVisible(c.leave, visiting(v.State) && !faulty)
 
 	title := s.base().titleText
@@ -274,7 +284,11 @@ func secondsLeft(v booth.View) int {
 func (c *chrome) layout(window rect) space {
 	k := c.ui.k
 	header, rest := window.cutTop(headerHeight, 0)
-	strip, rest := rest.cutBottom(stripHeight, 0)
+	stripH := float32(stripHeight)
+	if c.ui.tall { // the badges get a row of their own
+		stripH *= 2
+	}
+	strip, rest := rest.cutBottom(stripH, 0)
 	place(c.bar, header, k)
 	place(c.strip, strip, k)
 
@@ -287,26 +301,31 @@ func (c *chrome) layout(window rect) space {
 	buttons := row.insetXY(0, 11)
 	if c.leave.Visible() {
 		var at rect
-		at, buttons = buttons.cutRight(132, 10)
+		at, buttons = buttons.cutRight(112, 10)
 		place(c.leave, at, k)
 	}
 	at, buttons := buttons.cutRight(104, 14)
 	place(c.lang, at, k)
 	buttons = buttons.insetXY(0, 7)
+	c.layoutLook(header)
 	if !c.ui.tall {
 		buttons = c.demo.layoutRight(buttons, k)
-		buttons = c.simulated.layoutRight(buttons, k)
+		buttons = c.simulated.layoutLeft(buttons, k)
 	}
 	c.layoutSteps(header, buttons)
-	c.layoutLook(header)
 
 	line := strip.insetXY(edge, 7)
+	second := line
 	if c.ui.tall {
-		line = c.demo.layoutRight(line, k)
-		line = c.simulated.layoutRight(line, k)
+		line, second = line.cutTop(stripHeight-14, 14)
+		second = c.simulated.layoutLeft(second, k)
+		second = c.demo.layoutLeft(second, k)
 	}
-	line = c.next.layoutRight(line, k)
-	line = c.retakes.layoutRight(line, k)
+	rest2 := c.next.layoutRight(second, k)
+	rest2 = c.retakes.layoutRight(rest2, k)
+	if !c.ui.tall {
+		line = rest2
+	}
 	c.layoutLamps(line)
 
 	content := rest.insetXY(edge, gap)

@@ -166,22 +166,55 @@ func (d pair) centre() pair { d.a.align, d.b.align = alignCentre, alignCentre; r
 
 func (d pair) show(on bool) { setVisible(d.a.box, on); setVisible(d.b.box, on) }
 
+// fitting is the share of their sizes at which both fit r one above the other,
+// and the heights they then need.
+func (d pair) fitting(r rect, k float32) (f, ah, bh float32) {
+	for f = 1; ; f -= 0.04 {
+		as, bs := max(d.a.least(), d.a.size*f), max(d.b.least(), d.b.size*f)
+		ah, bh = d.a.heightAt(r.w, k, as), d.b.heightAt(r.w, k, bs)
+		if ah+bh <= r.h || (as == d.a.least() && bs == d.b.least()) {
+			return f, ah, bh
+		}
+	}
+}
+
 // layout stacks both from the top of r and returns the height used. When both
-// do not fit at their sizes, each gets its share of the height and shrinks.
+// do not fit at their sizes, both shrink alike.
 func (d pair) layout(r rect, k float32) float32 {
-	ah, bh := d.a.height(r.w, k), d.b.height(r.w, k)
-	if total := ah + bh; total > r.h && total > 0 {
-		ah, bh = r.h*ah/total, r.h*bh/total
+	f, ah, bh := d.fitting(r, k)
+	a, b := d.a.size, d.b.size
+	d.a.size, d.b.size = max(d.a.least(), a*f), max(d.b.least(), b*f)
+	if over := ah + bh - r.h; over > 0 { // even the smallest is too much: say so below
+		bh -= min(over, bh)
 	}
 	d.a.layout(rect{r.x, r.y, r.w, ah}, k)
 	d.b.layout(rect{r.x, r.y + ah, r.w, bh}, k)
+	d.a.size, d.b.size = a, b
 	return ah + bh
 }
 
 // layoutMid is layout with the pair centred vertically in r.
 func (d pair) layoutMid(r rect, k float32) {
-	total := min(r.h, d.a.height(r.w, k)+d.b.height(r.w, k))
-	d.layout(rect{r.x, r.y + (r.h-total)/2, r.w, total}, k)
+	_, ah, bh := d.fitting(r, k)
+	total := min(r.h, ah+bh)
+	d.layout(rect{r.x, r.y + (r.h-total)/2, r.w, total + 0.5}, k)
+}
+
+// shrinkTogether gives all the pairs one size, the largest at which each fits a
+// w × h area, so that a list looks like one.
+func shrinkTogether(pairs []pair, size, second, w, h, k float32) {
+	f := float32(1)
+	for _, p := range pairs {
+		p.a.size, p.b.size = size, second
+		if p.a.text == "" {
+			continue
+		}
+		own, _, _ := p.fitting(rect{w: w, h: h}, k)
+		f = min(f, own)
+	}
+	for _, p := range pairs {
+		p.a.size, p.b.size = max(sizeFloor, size*f), max(sizeFloor, second*f)
+	}
 }
 
 func radius(p *panel, k float32) { p.bg.CornerRadius = 14 * k }

@@ -29,8 +29,7 @@ type Preview struct {
 	seq     uint64      // of waiting
 	frozen  bool
 	only    uint64 // while frozen, the one frame still let in
-	epoch   uint64 // grows when a student leaves: late frames of theirs are dropped
-	taken   uint64 // epoch at which filling was handed out
+	late    *image.RGBA // was being filled when its student left: never shown
 
 	pending atomic.Bool
 	shown   atomic.Uint64
@@ -58,7 +57,7 @@ func (p *Preview) Buffer(w, h int) *image.RGBA {
 			b = image.NewRGBA(image.Rect(0, 0, w, h))
 			p.buffers[i] = b
 		}
-		p.filling, p.taken = b, p.epoch
+		p.filling = b
 		return b
 	}
 	return nil // cannot happen: three buffers, two in use
@@ -72,7 +71,10 @@ func (p *Preview) Offer(img *image.RGBA, seq uint64) {
 		return
 	}
 	p.mu.Lock()
-	stale := img == p.filling && p.taken != p.epoch
+	stale := img == p.late
+	if stale {
+		p.late = nil
+	}
 	if img == p.filling {
 		p.filling = nil
 	}
@@ -131,13 +133,12 @@ func (p *Preview) Clear() {
 			continue
 		}
 		if b == p.filling {
-			p.buffers[i] = nil // its producer is writing it: let it go
+			p.buffers[i], p.late = nil, b // its producer is writing it: let it go
 			continue
 		}
 		clear(b.Pix)
 	}
 	p.front, p.waiting, p.filling = nil, nil, nil
-	p.epoch++
 	p.mu.Unlock()
 	p.shown.Store(0)
 	if p.img.Image != nil {

@@ -230,6 +230,9 @@ func (s *eligible) updateService(v booth.View) {
 			p = booth.Text{}
 		}
 		s.points[i].set(s.ui, p)
+		if i == 3 {
+			s.points[i].b.set("") // a number reads the same in both languages
+		}
 		setVisible(s.pointMark[i].img, p != (booth.Text{}))
 	}
 }
@@ -276,8 +279,8 @@ func (s *eligible) layout(sp space) {
 	var who, service, phone rect
 	if s.ui.tall {
 		cols := sp.body
-		who, cols = cols.cutTop(cols.h*0.36, gap)
-		service, phone = cols.cutTop(cols.h*0.40, gap)
+		who, cols = cols.cutTop(cols.h*0.45, gap)
+		service, phone = cols.cutLeft(cols.w-qrSide-16-gap, gap)
 	} else {
 		phone, who = sp.body.cutRight(qrSide+16, gap)
 		cols := who.grid(2, 1, gap)
@@ -314,28 +317,33 @@ func (s *eligible) layoutStudent(r rect) {
 	if s.ui.lang == booth.EN {
 		keyW = 96
 	}
-	// Rows take what they need; when all together need too much, all shrink.
-	total := float32(0)
-	need := make([]float32, len(s.facts))
-	for i, f := range s.facts {
-		if f.val.text == "" {
-			continue
+	// One size for all rows: the largest at which they fit.
+	size := float32(sizeBody)
+	heights := func() (need []float32, total float32) {
+		for _, f := range s.facts {
+			h := max(f.val.heightAt(in.w-keyW, k, size), f.key.heightAt(keyW-8, k, min(16, size)))
+			if f.val.text != "" {
+				h += 4
+			}
+			need, total = append(need, h), total+h
 		}
-		need[i] = max(f.val.height(in.w-keyW, k), f.key.height(keyW-8, k))
-		total += need[i]
+		return need, total
 	}
-	scale := float32(1)
-	if total > in.h {
-		scale = in.h / total
+	need, total := heights()
+	for total > in.h && size > sizeFloor {
+		size--
+		need, total = heights()
 	}
 	y := in.y
+	spread := min(10, max(0, (in.h-total)/float32(len(s.facts))))
 	for i, f := range s.facts {
-		h := need[i] * scale
-		key := rect{in.x, y, keyW - 8, h}
-		val := rect{in.x + keyW, y, in.w - keyW, h}
-		f.key.layout(rect{key.x, key.y + min(3, h*0.1), key.w, key.h - min(3, h*0.1)}, k)
-		f.val.layout(val, k)
-		y += h
+		f.val.size, f.key.size = size, min(16, size)
+		drop := (f.val.size - f.key.size) * 0.9 // both on one baseline
+		f.key.layout(rect{in.x, y + drop, keyW - 8, need[i]}, k)
+		f.val.layout(rect{in.x + keyW, y, in.w - keyW, need[i]}, k)
+		if need[i] > 0 {
+			y += need[i] + spread
+		}
 	}
 }
 
@@ -360,6 +368,7 @@ func (s *eligible) layoutService(r rect) {
 		}
 	}
 	cells := in.grid(1, max(n, 1), 6)
+	shrinkTogether(s.points, 17, 13, cells[0].w-30, cells[0].h, k)
 	for i, p := range s.points {
 		at := in
 		if i < len(cells) {

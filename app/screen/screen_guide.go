@@ -76,9 +76,14 @@ func (s *guide) update(v booth.View) {
 
 func (s *guide) layout(sp space) {
 	k := s.ui.k
-	cells := sp.body.grid(4, 2, gap)
+	back, rest := sp.rest.cutLeft(170, gap)
+	body := sp.body
+	if s.ui.tall && s.payTx.a.text != "" { // beside the buttons there is no room
+		rest, body = body.cutBottom(64, gap)
+	}
+	cells := body.grid(4, 2, gap)
 	if s.ui.tall {
-		cells = sp.body.grid(2, 4, gap)
+		cells = body.grid(2, 4, gap)
 	}
 	for i, c := range s.cards {
 		at := cells[i]
@@ -89,7 +94,6 @@ func (s *guide) layout(sp space) {
 		c.text.layoutMid(words.insetXY(8, 2), k)
 	}
 	place(s.cont, sp.primary, k)
-	back, rest := sp.rest.cutLeft(170, gap)
 	place(s.back, back, k)
 	place(s.pay.bg, rest, k)
 	radius(s.pay, k)

@@ -140,6 +140,8 @@ func (s *identify) update(v booth.View) {
 		line = colBad
 	}
 	s.field.tint(colSurface, line)
+	s.scan.show(!s.alpha) // the letters need its room
+	setVisible(s.scanImg.img, !s.alpha)
 	s.scan.set(s.ui, booth.Text{ZH: "也可以直接刷身份证，或扫录取通知书上的条码", EN: "Or tap your ID card on the reader, or scan the code on your admission letter"})
 	s.submit.label(booth.Text{ZH: "查询", EN: "Look up"})
 	s.submit.setEnabled(id.Complete && !id.Busy)
@@ -176,10 +178,13 @@ func (s *identify) layout(sp space) {
 	icon, words := state.insetXY(18, 6).cutLeft(30, 12)
 	place(s.stSign.img, icon.centred(30, 30), k)
 	s.message.layoutMid(words, k)
-	scan, left := left.cutBottom(52, 10)
-	icon, words = scan.cutLeft(32, 12)
-	place(s.scanImg.img, icon.centred(32, 32), k)
-	s.scan.layoutMid(words, k)
+	if !s.alpha {
+		var scan rect
+		scan, left = left.cutBottom(52, 10)
+		icon, words = scan.cutLeft(32, 12)
+		place(s.scanImg.img, icon.centred(32, 32), k)
+		s.scan.layoutMid(words, k)
+	}
 	if s.alpha {
 		cells := left.centred(left.w, min(left.h, 240)).grid(9, 3, 8)
 		for i, b := range s.letters {

@@ -123,7 +123,7 @@ func (s *idle) layout(sp space) {
 	if s.shown > 0 {
 		var list rect
 		if s.ui.tall {
-			list, body = body.cutBottom(280, gap)
+			list, body = body.cutBottom(360, gap)
 		} else {
 			list, body = body.cutRight(330, gap)
 		}

@@ -116,9 +116,9 @@ func (s *review) update(v booth.View) {
 	case shot.Problem != nil:
 		level, words = booth.Bad, booth.Text{ZH: "没有做成标准照，请重拍", EN: "No photo could be made: please retake"}
 	case shot.Verdict == "fail":
-		level, words = booth.Bad, booth.Text{ZH: fmt.Sprintf("%d 项不合格，请重拍", failed), EN: fmt.Sprintf("%d rules not met: please retake", failed)}
+		level, words = booth.Bad, booth.Text{ZH: fmt.Sprintf("%d 项不合格，请重拍", failed), EN: fmt.Sprintf("Rules not met: %d. Please retake", failed)}
 	case shot.Verdict == "warn":
-		level, words = booth.Warn, booth.Text{ZH: fmt.Sprintf("%d 项需要留意", warned), EN: fmt.Sprintf("%d points to look at", warned)}
+		level, words = booth.Warn, booth.Text{ZH: fmt.Sprintf("%d 项需要留意", warned), EN: fmt.Sprintf("Points to look at: %d", warned)}
 	}
 	tn := toneOf(level)
 	s.verdict.tint(tn.ground, tn.text)
@@ -267,7 +267,7 @@ func (s *review) layout(sp space) {
 	s.verTx.layoutMid(words, k)
 	if s.asks {
 		var ask rect
-		ask, col = col.cutBottom(86, 12)
+		ask, col = col.cutBottom(104, 12)
 		place(s.ask.bg, ask, k)
 		radius(s.ask, k)
 		b, words := ask.insetXY(12, 10).cutRight(170, 12)

@@ -59,11 +59,22 @@ func (t *textBlock) line() *textBlock   { t.single = true; return t }
 func (t *textBlock) set(s string) { t.text = s }
 
 // height is what the block would need at its wanted size in the given width.
-func (t *textBlock) height(w, k float32) float32 {
+func (t *textBlock) height(w, k float32) float32 { return t.heightAt(w, k, t.size) }
+
+// heightAt is height at another size.
+func (t *textBlock) heightAt(w, k, size float32) float32 {
 	if t.text == "" {
 		return 0
 	}
-	return float32(len(t.wrap(w*k, t.size*k))) * t.size * lineHeight
+	return float32(len(t.wrap(w*k, size*k))) * size * lineHeight
+}
+
+// least is the smallest size the block may shrink to.
+func (t *textBlock) least() float32 {
+	if t.floor > 0 {
+		return t.floor
+	}
+	return min(sizeFloor, t.size)
 }
 
 // layout wraps the text into r and reports the height used.
@@ -73,10 +84,7 @@ func (t *textBlock) layout(r rect, k float32) float32 {
 		return t.used
 	}
 	t.laid = want
-	floor := t.floor
-	if floor == 0 {
-		floor = min(sizeFloor, t.size)
-	}
+	floor := t.least()
 	size := t.size
 	var lines []string
 	for t.text != "" {

@@ -11,7 +11,7 @@ import (
 )
 
 // The palette. Every text colour stands at 7:1 or better on every surface it is
-// used on (WCAG 2.2 level AAA); contrast_test.go holds the pairs.
+// used on (WCAG 2.2 level AAA); theme_test.go holds the pairs.
 var (
 	colGround  = rgb(0xF2F5FA) // behind everything
 	colSurface = rgb(0xFFFFFF) // cards
@@ -20,9 +20,9 @@ var (
 	colMuted   = rgb(0x3F4D66) // second language, captions
 	colBrand   = rgb(0x0A4AA8) // the one main action; also a text colour
 	colBrandHi = rgb(0x083B87) // pressed
-	colTint    = rgb(0xE3EDFB) // chosen tab, quiet highlight
+	colTint    = rgb(0xE9F1FD) // chosen tab, quiet highlight
 	colWhite   = rgb(0xFFFFFF)
-	colOff     = rgb(0xDDE3EC) // disabled button
+	colOff     = rgb(0xE2E7EF) // disabled button
 	colOffText = rgb(0x3F4A5C)
 
 	colOK     = rgb(0x07532B)

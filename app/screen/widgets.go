@@ -241,7 +241,8 @@ func (b *button) arrange() {
 		b.a.size, b.b.size = 21, 14
 	}
 	inner := area.insetXY(min(16, area.w*0.08), 4)
-	if b.iconID != "" {
+	hasIcon := b.iconID != ""
+	if hasIcon {
 		side := min(area.h*0.42, 34)
 		b.icon.set(b.iconID, text)
 		if b.first == "" {
@@ -249,13 +250,15 @@ func (b *button) arrange() {
 		} else {
 			var at rect
 			tw := max(b.a.measure(b.first, b.a.size*k), b.b.measure(b.second, b.b.size*k)) / k
-			lead := max(0, (inner.w-tw-side-10)/2)
-			at, inner = rect{inner.x + lead, inner.y, inner.w - lead, inner.h}.cutLeft(side, 10)
-			inner.w = min(inner.w, max(tw+2, 1))
-			place(b.icon.img, at.centred(side, side), k)
+			if hasIcon = tw*0.8+side+10 <= inner.w; hasIcon { // words matter more
+				lead := max(0, (inner.w-tw-side-10)/2)
+				at, inner = rect{inner.x + lead, inner.y, inner.w - lead, inner.h}.cutLeft(side, 10)
+				inner.w = min(inner.w, max(tw+2, 1))
+				place(b.icon.img, at.centred(side, side), k)
+			}
 		}
 	}
-	setVisible(b.icon.img, b.iconID != "")
+	setVisible(b.icon.img, hasIcon)
 	if b.second == "" {
 		b.a.mid().layout(inner, k)
 		b.b.layout(inner, k)
