@@ -28,6 +28,8 @@ type Options struct {
 	// MaxFaces bounds how many faces get landmarks, best scores first; zero
 	// means DefaultMaxFaces.
 	MaxFaces int
+
+	votes int // searches for each landmark
 }
 
 // Defaults of Options.
@@ -143,6 +145,7 @@ func (o Options) withDefaults(v view) Options {
 	if o.MaxFaces <= 0 {
 		o.MaxFaces = DefaultMaxFaces
 	}
+	o.votes = manyVotes
 	return o
 }
 
@@ -175,7 +178,7 @@ func (d *Detector) sweep(v view, tilts []float64, opt Options, s *scratch) []Fac
 		if w.score < opt.MinScore || slices.ContainsFunc(faces, func(f Face) bool { return sameFace(f, w) }) {
 			continue
 		}
-		if f, ok := d.landmarks(v, w, s); ok &&
+		if f, ok := d.landmarks(v, w, opt.votes, s); ok &&
 			!slices.ContainsFunc(faces, func(g Face) bool { return sameEyes(f, g) }) {
 			faces = append(faces, f)
 		}

@@ -136,6 +136,8 @@ func TestFindsStudent(t *testing.T) {
 		{"tilted 14", 960, 720, 480, 420, 560, 14, Options{}},
 		{"tilted 20", 960, 720, 480, 420, 560, 20, Options{}},
 		{"tilted 26", 960, 720, 480, 420, 560, 26, Options{}},
+		{"tilted 36", 960, 720, 480, 420, 560, 36, Options{}},
+		{"tilted -36", 960, 720, 480, 420, 560, -36, Options{}},
 		{"tilted -12", 960, 720, 480, 420, 560, -12, Options{}},
 		{"tilted -20", 960, 720, 480, 420, 560, -20, Options{}},
 		{"tilted -26", 960, 720, 480, 420, 560, -26, Options{}},
@@ -429,7 +431,7 @@ func FuzzParseForest(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x, y, _ := forest.locate(v.at(.3, true), 4, 3, 50)
+		x, y, _ := forest.locate(v.at(.3, true), 4, 3, 50, fewVotes)
 		if math.IsNaN(x) || math.IsNaN(y) {
 			t.Fatalf("walked to (%v, %v)", x, y)
 		}

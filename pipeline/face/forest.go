@@ -117,6 +117,10 @@ func (f *forest) run(v view, x, y, s float64) (float64, float64) {
 		// 1/65536 pixel fixed point: codes are 1/256 windows, sin and cos 1/256.
 		fx, fy, fs := int(x*65536), int(y*65536), int(s+0.5)
 		dx, dy := 0.0, 0.0
+		// No test reaches further than the window's half diagonal: mostly all of
+		// it is inside, and the edges need not be looked after.
+		reach := .75*s + 2
+		inside := x > reach && y > reach && x < float64(v.w)-reach && y < float64(v.h)-reach
 		for range f.trees {
 			codes := f.nodes[node : node+perTree]
 			i := 0
@@ -127,12 +131,13 @@ func (f *forest) run(v view, x, y, s float64) (float64, float64) {
 				y1 := (fy + fs*(c1*v.fixSin+r1*v.fixCo)) >> 16
 				x2 := (fx + fs*(c2*v.fixCo-r2*v.fixSin)) >> 16
 				y2 := (fy + fs*(c2*v.fixSin+r2*v.fixCo)) >> 16
-				p1 := v.pix[min(max(y1, 0), v.h-1)*v.stride+min(max(x1, 0), v.w-1)]
-				p2 := v.pix[min(max(y2, 0), v.h-1)*v.stride+min(max(x2, 0), v.w-1)]
-				if p1 > p2 {
-					i = 2*i + 2
-				} else {
-					i = 2*i + 1
+				if !inside {
+					x1, y1 = min(max(x1, 0), v.w-1), min(max(y1, 0), v.h-1)
+					x2, y2 = min(max(x2, 0), v.w-1), min(max(y2, 0), v.h-1)
+				}
+				i = 2*i + 1
+				if v.pix[y1*v.stride+x1] > v.pix[y2*v.stride+x2] {
+					i++
 				}
 			}
 			l := leaf + 2*(i-(leaves-1))
@@ -152,27 +157,32 @@ func (f *forest) run(v view, x, y, s float64) (float64, float64) {
 	return x, y
 }
 
-// perturbations is how many starting points vote for a landmark.
-const perturbations = 31
+// How many starting points vote for a landmark: on a photo, and in a preview
+// where a few hundredths of the eye distance more or less do not show.
+const (
+	manyVotes = 31
+	fewVotes  = 9
+)
 
-// locate runs the forest from a fixed pattern of starting points around
+// locate runs the forest from a fixed pattern of so many starting points around
 // (x, y, s) and returns where the answers meet, and their spread: the mean
 // interquartile range of the two coordinates in units of s. On a real landmark
 // the answers agree; on texture they scatter.
-func (f *forest) locate(v view, x, y, s float64) (px, py, spread float64) {
+func (f *forest) locate(v view, x, y, s float64, votes int) (px, py, spread float64) {
 	// An additive recurrence on the root of x⁴ = x + 1 fills the cube of
 	// (column, row, window) evenly, and is the same every time.
 	const a1, a2, a3 = 0.8191725133961645, 0.6710436067037893, 0.5497004779019703
-	var xs, ys [perturbations]float64
-	for i := range perturbations {
+	var bufX, bufY [manyVotes]float64
+	xs, ys := bufX[:votes], bufY[:votes]
+	for i := range votes {
 		k := float64(i) + 0.5
 		_, u1 := math.Modf(k * a1)
 		_, u2 := math.Modf(k * a2)
 		_, u3 := math.Modf(k * a3)
 		xs[i], ys[i] = f.run(v, x+s*.15*(u1-.5), y+s*.15*(u2-.5), s*(.925+.15*u3))
 	}
-	px, rx := midMean(xs[:])
-	py, ry := midMean(ys[:])
+	px, rx := midMean(xs)
+	py, ry := midMean(ys)
 	return px, py, (rx + ry) / (2 * s)
 }
 

@@ -4,7 +4,7 @@ import "math"
 
 // landmarks searches the pupils and all other points in and around w, and
 // tells whether they make a face. All answers are in pixels of v.
-func (d *Detector) landmarks(v view, w window, s *scratch) (Face, bool) {
+func (d *Detector) landmarks(v view, w window, votes int, s *scratch) (Face, bool) {
 	// Cut a patch around the window, at a size the forests like.
 	r := w.size * 1.2
 	x0, y0 := int(max(w.x-r, 0)), int(max(w.y-r, 0))
@@ -20,14 +20,14 @@ func (d *Detector) landmarks(v view, w window, s *scratch) (Face, bool) {
 	var f Face
 	f.Score = w.score
 	f.X, f.Y, f.W, f.H = cx-size/2, cy-size/2, size, size
-	d.pupils(patch, w.roll, cx, cy, size, &f)
+	d.pupils(patch, w.roll, cx, cy, size, votes, &f)
 	// Search again along the eye line just found: the forests were trained on
 	// upright faces, and the finder accepts up to 15° of tilt either way.
 	roll := f.Roll() * math.Pi / 180
 	if math.Abs(roll) > maxRoll {
 		return Face{}, false
 	}
-	d.pupils(patch, roll, cx, cy, size, &f)
+	d.pupils(patch, roll, cx, cy, size, votes, &f)
 	roll = f.Roll() * math.Pi / 180
 	ied := f.IED()
 	// The finder's window is eyes, nose and mouth; pupils elsewhere in it mean
@@ -35,7 +35,7 @@ func (d *Detector) landmarks(v view, w window, s *scratch) (Face, bool) {
 	if ratio := ied / size; ratio < .28 || ratio > .62 || math.Abs(roll) > maxRoll {
 		return Face{}, false
 	}
-	d.rest(patch, roll, ied, &f)
+	d.rest(patch, roll, ied, votes, &f)
 	if !plausible(&f, roll, ied) {
 		return Face{}, false
 	}
@@ -48,7 +48,7 @@ func (d *Detector) landmarks(v view, w window, s *scratch) (Face, bool) {
 const maxRoll = 40 * math.Pi / 180
 
 // pupils searches both pupils of a face whose window is centred at (cx, cy).
-func (d *Detector) pupils(v view, roll, cx, cy, size float64, f *Face) {
+func (d *Detector) pupils(v view, roll, cx, cy, size float64, votes int, f *Face) {
 	sin, cos := math.Sincos(roll)
 	var spread [2]float64
 	for i, mirror := range []bool{false, true} {
@@ -57,7 +57,7 @@ func (d *Detector) pupils(v view, roll, cx, cy, size float64, f *Face) {
 		if mirror {
 			lx = -lx
 		}
-		px, py, sp := d.pupil.locate(v.at(roll, mirror), cx+lx*cos-ly*sin, cy+lx*sin+ly*cos, .25*size)
+		px, py, sp := d.pupil.locate(v.at(roll, mirror), cx+lx*cos-ly*sin, cy+lx*sin+ly*cos, .25*size, votes)
 		if mirror {
 			f.RightEye = Point{px, py}
 		} else {
@@ -69,14 +69,14 @@ func (d *Detector) pupils(v view, roll, cx, cy, size float64, f *Face) {
 }
 
 // rest searches every other landmark from the pupils.
-func (d *Detector) rest(v view, roll, ied float64, f *Face) {
+func (d *Detector) rest(v view, roll, ied float64, votes int, f *Face) {
 	sin, cos := math.Sincos(roll)
 	m := f.EyeMid()
 	// The forests start a quarter of the eye distance below the eyes, a little to
 	// the side they are for, and see a window of three eye distances.
 	search := func(model int, mirror bool) Point {
 		lx, ly := .15*ied, .25*ied
-		x, y, _ := d.points[model].locate(v.at(roll, mirror), m.X+lx*cos-ly*sin, m.Y+lx*sin+ly*cos, 3*ied)
+		x, y, _ := d.points[model].locate(v.at(roll, mirror), m.X+lx*cos-ly*sin, m.Y+lx*sin+ly*cos, 3*ied, votes)
 		return Point{x, y}
 	}
 	both := func(model int) [2]Point { return [2]Point{search(model, false), search(model, true)} }

@@ -37,6 +37,7 @@ func (t *Tracker) Update(gray *image.Gray, opt Options) ([]Face, error) {
 		return nil, err
 	}
 	opt = opt.withDefaults(v)
+	opt.votes = fewVotes
 	if size := gray.Rect.Size(); size != t.size {
 		t.faces, t.size = t.faces[:0], size
 	}
@@ -88,7 +89,7 @@ func (t *Tracker) follow(v view, last Face, opt Options) (Face, bool) {
 		if w.score < opt.MinScore || w.score <= best.Score {
 			continue
 		}
-		if f, ok := t.d.landmarks(v, w, &t.s); ok {
+		if f, ok := t.d.landmarks(v, w, opt.votes, &t.s); ok {
 			best = f
 		}
 	}
