@@ -128,64 +128,41 @@ func Scaled(w, h, eighths int) (int, int) {
 	return (w*eighths + 7) / 8, (h*eighths + 7) / 8
 }
 
-// engine is one TurboJPEG instance with its scratch picture.
-type engine struct {
-	h       C.tjhandle
-	scratch []byte
-}
+// engine is one TurboJPEG instance. It serves a single picture: an instance
+// that has failed keeps its error, and one that has decoded keeps Huffman tables
+// that a camera frame without any would then be decoded with. A new one costs a
+// quarter of a microsecond.
+type engine struct{ h C.tjhandle }
 
-// Engines are kept for reuse, because creating one costs more than decoding a
-// small frame. The lists are bounded: a burst beyond them is destroyed again.
-var (
-	decoders = make(chan *engine, 8)
-	encoders = make(chan *engine, 4)
-)
-
-func takeDecoder() (*engine, error) {
-	select {
-	case e := <-decoders:
-		return e, nil
-	default:
-	}
+func newDecoder() (engine, error) {
 	h := C.tjInitDecompress()
 	if h == nil {
-		return nil, ErrNoEngine
+		return engine{}, ErrNoEngine
 	}
-	return &engine{h: h}, nil
+	return engine{h}, nil
 }
 
-func takeEncoder() (*engine, error) {
-	select {
-	case e := <-encoders:
-		return e, nil
-	default:
-	}
+func newEncoder() (engine, error) {
 	h := C.tjInitCompress()
 	if h == nil {
-		return nil, ErrNoEngine
+		return engine{}, ErrNoEngine
 	}
-	return &engine{h: h}, nil
+	return engine{h}, nil
 }
 
-func give(list chan *engine, e *engine) {
-	select {
-	case list <- e:
-	default:
-		C.tjDestroy(e.h)
-	}
-}
+func (e engine) close() { C.tjDestroy(e.h) }
 
 // Header reads a JPEG's header without decoding the picture.
 func Header(jpg []byte) (Info, error) {
-	e, err := takeDecoder()
+	e, err := newDecoder()
 	if err != nil {
 		return Info{}, err
 	}
-	defer give(decoders, e)
+	defer e.close()
 	return e.header(jpg)
 }
 
-func (e *engine) header(jpg []byte) (Info, error) {
+func (e engine) header(jpg []byte) (Info, error) {
 	if len(jpg) < 4 || jpg[0] != 0xFF || jpg[1] != 0xD8 {
 		return Info{}, ErrNotJPEG
 	}
@@ -216,7 +193,7 @@ func (e *engine) header(jpg []byte) (Info, error) {
 
 // classify maps TurboJPEG's last message to an error of this package. The text
 // itself goes no further: it says nothing to a person.
-func (e *engine) classify() error {
+func (e engine) classify() error {
 	s := C.GoString(C.tjGetErrorStr2(e.h))
 	switch {
 	case strings.Contains(s, "Unsupported"), strings.Contains(s, "Could not determine subsampling"),
@@ -230,7 +207,7 @@ func (e *engine) classify() error {
 
 // harmless tells whether the last warning left every pixel intact: some
 // cameras pad between the last coded block and the end marker.
-func (e *engine) harmless() bool {
+func (e engine) harmless() bool {
 	s := C.GoString(C.tjGetErrorStr2(e.h))
 	return strings.Contains(s, "extraneous bytes before marker 0xd9")
 }
@@ -260,7 +237,7 @@ func (o Options) flags() C.int {
 }
 
 // decode writes the picture into pix, whose rows are stride bytes apart.
-func (e *engine) decode(pix []byte, stride, w, h int, format C.int, jpg []byte, o Options) error {
+func (e engine) decode(pix []byte, stride, w, h int, format C.int, jpg []byte, o Options) error {
 	r := C.yz_decode(e.h, (*C.uchar)(unsafe.Pointer(&jpg[0])), C.ulong(len(jpg)),
 		(*C.uchar)(unsafe.Pointer(&pix[0])), C.int(w), C.int(stride), C.int(h), format, o.flags())
 	if r.rc == 0 || (r.code == C.TJERR_WARNING && e.harmless()) {
@@ -274,11 +251,11 @@ func (e *engine) decode(pix []byte, stride, w, h int, format C.int, jpg []byte, 
 // place is an error: nothing half-decoded is handed out as good, though dst may
 // hold parts of it. CMYK is ErrUnsupported here; LoadImage converts it.
 func DecodeRGBA(dst *image.RGBA, jpg []byte, o Options) error {
-	e, err := takeDecoder()
+	e, err := newDecoder()
 	if err != nil {
 		return err
 	}
-	defer give(decoders, e)
+	defer e.close()
 	w, h, err := e.size(jpg, o)
 	if err != nil {
 		return err
@@ -289,11 +266,11 @@ func DecodeRGBA(dst *image.RGBA, jpg []byte, o Options) error {
 
 // DecodeGray is DecodeRGBA for the luma alone, at about half the cost.
 func DecodeGray(dst *image.Gray, jpg []byte, o Options) error {
-	e, err := takeDecoder()
+	e, err := newDecoder()
 	if err != nil {
 		return err
 	}
-	defer give(decoders, e)
+	defer e.close()
 	w, h, err := e.size(jpg, o)
 	if err != nil {
 		return err
@@ -302,7 +279,7 @@ func DecodeGray(dst *image.Gray, jpg []byte, o Options) error {
 	return e.decode(dst.Pix, dst.Stride, w, h, C.TJPF_GRAY, jpg, o)
 }
 
-func (e *engine) size(jpg []byte, o Options) (w, h int, err error) {
+func (e engine) size(jpg []byte, o Options) (w, h int, err error) {
 	n, err := o.eighths()
 	if err != nil {
 		return 0, 0, err
@@ -320,11 +297,11 @@ func (e *engine) size(jpg []byte, o Options) (w, h int, err error) {
 
 // decodeCMYK decodes the four inks, 4 bytes a pixel, as stored.
 func decodeCMYK(jpg []byte) (pix []byte, w, h int, err error) {
-	e, err := takeDecoder()
+	e, err := newDecoder()
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	defer give(decoders, e)
+	defer e.close()
 	in, err := e.header(jpg)
 	if err != nil {
 		return nil, 0, 0, err
@@ -383,11 +360,11 @@ func EncodeRGBA(dst []byte, img *image.RGBA, quality int, sub Subsampling) ([]by
 	if need := img.Stride*(h-1) + 4*w; img.Stride < 4*w || len(img.Pix) < need {
 		return nil, fmt.Errorf("%w: picture has %d bytes of pixels, its size needs %d", ErrOption, len(img.Pix), need)
 	}
-	e, err := takeEncoder()
+	e, err := newEncoder()
 	if err != nil {
 		return nil, err
 	}
-	defer give(encoders, e)
+	defer e.close()
 	dst = room(dst, w, h, ss)
 	r := C.yz_encode(e.h, (*C.uchar)(unsafe.Pointer(&img.Pix[0])), C.int(w), C.int(img.Stride), C.int(h), C.TJPF_RGBA,
 		(*C.uchar)(unsafe.Pointer(&dst[0])), C.ulong(len(dst)), ss, C.int(quality), C.TJFLAG_NOREALLOC|C.TJFLAG_ACCURATEDCT)
@@ -420,11 +397,11 @@ func EncodeYCbCr(dst []byte, img *image.YCbCr, quality int) ([]byte, error) {
 		min(len(img.Cb), len(img.Cr)) < img.CStride*(ch-1)+cw {
 		return nil, fmt.Errorf("%w: planes do not fit a %dx%d picture at the origin", ErrOption, w, h)
 	}
-	e, err := takeEncoder()
+	e, err := newEncoder()
 	if err != nil {
 		return nil, err
 	}
-	defer give(encoders, e)
+	defer e.close()
 	dst = room(dst, w, h, ss)
 	r := C.yz_encode_planes(e.h, (*C.uchar)(unsafe.Pointer(&img.Y[0])), (*C.uchar)(unsafe.Pointer(&img.Cb[0])),
 		(*C.uchar)(unsafe.Pointer(&img.Cr[0])), C.int(w), C.int(img.YStride), C.int(img.CStride), C.int(h),

@@ -9,6 +9,8 @@ import (
 	"image/jpeg"
 	"io"
 	"math"
+	"math/rand/v2"
+	"os"
 	"sync"
 	"testing"
 )
@@ -321,14 +323,40 @@ func TestPreviewKeepsNoPicture(t *testing.T) {
 	if err := PreviewInto(image.NewRGBA(image.Rect(0, 0, 90, 50)), encode(t, picture(640, 360), 90, S422), true); err != nil {
 		t.Fatal(err)
 	}
-	for range len(decoders) {
-		e := <-decoders
-		for _, v := range e.scratch {
-			if v != 0 {
-				t.Fatal("pixels stay in the scratch buffer")
-			}
+	if len(scratches) == 0 {
+		t.Fatal("no scratch buffer was kept")
+	}
+	for range len(scratches) {
+		b := <-scratches
+		if bytes.ContainsFunc(b[:cap(b)], func(r rune) bool { return r != 0 }) {
+			t.Fatal("pixels stay in the scratch buffer")
 		}
-		decoders <- e
+		scratches <- b
+	}
+}
+
+// Nothing of one picture, good or bad, may reach the next: an error, or the
+// Huffman tables that a frame without any would take over.
+func TestPicturesDoNotTouchEachOther(t *testing.T) {
+	m := picture(64, 48)
+	plain := encode(t, m, 95, S422)
+	bare := withoutTables(t, plain)
+	own, err := os.ReadFile("testdata/cmyk.jpg") // has Huffman tables of its own
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, before := range map[string][]byte{
+		"header only": plain[:200], "truncated": plain[:len(plain)/2], "text": []byte("\xFF\xD8\xFF no JPEG at all"), "own tables": own,
+	} {
+		_, _ = Header(before)
+		_, _ = LoadBytes(before)
+		_ = PreviewInto(image.NewRGBA(image.Rect(0, 0, 8, 8)), before, false)
+		var got image.RGBA
+		if err := DecodeRGBA(&got, bare, Options{}); err != nil {
+			t.Errorf("after %s: %v", name, err)
+		} else if d := rms(t, m, &got); d > 4 {
+			t.Errorf("after %s: differs by %.1f", name, d)
+		}
 	}
 }
 
@@ -414,7 +442,12 @@ func FuzzDecode(f *testing.F) {
 
 func BenchmarkPreview(b *testing.B) {
 	m := picture(1920, 1080)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for i := range m.Pix { // a sensor's noise, as a camera's frames have it
+		m.Pix[i] = uint8(min(max(int(m.Pix[i])+rnd.IntN(9)-4, 0), 255))
+	}
 	jpg := encode(b, m, 90, S422)
+	b.Logf("frame of %d bytes", len(jpg))
 	var full image.RGBA
 	dst := image.NewRGBA(image.Rect(0, 0, 960, 540))
 	large := image.NewRGBA(image.Rect(0, 0, 1280, 720))

@@ -87,6 +87,9 @@ func LoadBytes(data []byte) (*image.RGBA, error) {
 		return nil, refuse(ErrUnsupported, "这是 "+name+" 文件，只接受 JPEG 或 PNG 照片。",
 			"This is a "+name+" file; only JPEG and PNG photos are accepted.")
 	}
+	if isText(data) {
+		return nil, refuse(ErrUnsupported, "这是文本文件，只接受 JPEG 或 PNG 照片。", "This is a text file; only JPEG and PNG photos are accepted.")
+	}
 	return nil, refuse(ErrUnsupported, "这不是照片文件，只接受 JPEG 或 PNG。", "This is not a photo file; only JPEG and PNG are accepted.")
 }
 
@@ -113,10 +116,21 @@ func otherFormat(b []byte) string {
 		return "PDF"
 	case at(0, "PK\x03\x04"):
 		return "ZIP"
-	case utf8.Valid(b[:min(len(b), 512)]) && !bytes.ContainsRune(b[:min(len(b), 512)], 0):
-		return "文本 (text)"
 	}
 	return ""
+}
+
+// isText tells by the beginning of a file; a rune cut at its end is no matter.
+func isText(b []byte) bool {
+	b = b[:min(len(b), 512)]
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 && len(b) >= utf8.UTFMax || r < ' ' && r != '\n' && r != '\r' && r != '\t' {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
 }
 
 func tooLarge(w, h int) *FileError {

@@ -4,6 +4,7 @@ package codec
 import "C"
 
 import (
+	"encoding/binary"
 	"fmt"
 	"image"
 )
@@ -22,11 +23,11 @@ func PreviewInto(dst *image.RGBA, jpg []byte, mirror bool) error {
 	if err := drawable(dst); err != nil {
 		return err
 	}
-	e, err := takeDecoder()
+	e, err := newDecoder()
 	if err != nil {
 		return err
 	}
-	defer give(decoders, e)
+	defer e.close()
 	in, err := e.header(jpg)
 	if err != nil {
 		return err
@@ -45,17 +46,37 @@ func PreviewInto(dst *image.RGBA, jpg []byte, mirror bool) error {
 		}
 		return nil
 	}
-	if n := 4 * w * h; cap(e.scratch) < n {
-		e.scratch = make([]byte, n)
-	}
-	e.scratch = e.scratch[:4*w*h]
-	err = e.decode(e.scratch, 4*w, w, h, C.TJPF_RGBA, jpg, o)
+	buf := takeScratch(4 * w * h)
+	err = e.decode(buf, 4*w, w, h, C.TJPF_RGBA, jpg, o)
 	if err == nil {
-		scaleInto(dst, e.scratch, 4*w, w, h, mirror)
+		scaleInto(dst, buf, 4*w, w, h, mirror)
 	}
 	// The scratch picture is of a person and outlives this call.
-	clear(e.scratch)
+	clear(buf)
+	giveScratch(buf)
 	return err
+}
+
+// scratches keeps the buffers between decoder and scaler from frame to frame,
+// all zero. It is bounded: what does not fit is left to the collector.
+var scratches = make(chan []byte, 4)
+
+func takeScratch(n int) []byte {
+	select {
+	case b := <-scratches:
+		if cap(b) >= n {
+			return b[:n]
+		}
+	default:
+	}
+	return make([]byte, n)
+}
+
+func giveScratch(b []byte) {
+	select {
+	case scratches <- b:
+	default:
+	}
 }
 
 // previewScale is the smallest of the scales with vectorised transforms that
@@ -79,14 +100,13 @@ func drawable(dst *image.RGBA) error {
 
 func mirrorRows(m *image.RGBA) {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
+	le := binary.LittleEndian
 	for y := range h {
 		row := m.Pix[y*m.Stride : y*m.Stride+4*w]
 		for a, b := 0, 4*(w-1); a < b; a, b = a+4, b-4 {
-			pa, pb := row[a:a+4:a+4], row[b:b+4:b+4]
-			pa[0], pb[0] = pb[0], pa[0]
-			pa[1], pb[1] = pb[1], pa[1]
-			pa[2], pb[2] = pb[2], pa[2]
-			pa[3], pb[3] = pb[3], pa[3]
+			p, q := le.Uint32(row[a:]), le.Uint32(row[b:])
+			le.PutUint32(row[a:], q)
+			le.PutUint32(row[b:], p)
 		}
 	}
 }
@@ -98,8 +118,20 @@ func cover(w, h, dw, dh int) (x0, y0, step int) {
 	return ((w << 16) - step*dw) / 2, ((h << 16) - step*dh) / 2, step
 }
 
+// lanes spreads the four bytes of a pixel over the 16-bit lanes of a word, so
+// that one multiplication weighs all channels.
+func lanes(p []byte) uint64 {
+	v := uint64(binary.LittleEndian.Uint32(p))
+	return v&0x00FF00FF | v&0xFF00FF00<<24
+}
+
+const laneMask = 0x00FF00FF00FF00FF
+
+// mix is a + (b − a)·f/256 in every lane.
+func mix(a, b, f uint64) uint64 { return (a*(256-f) + b*f) >> 8 & laneMask }
+
 // scaleInto draws the w×h RGBA picture src into dst with bilinear weights,
-// covering it. The weights are 7-bit: a preview's eye sees no more.
+// covering it. The weights are 8-bit: a preview's eye sees no more.
 func scaleInto(dst *image.RGBA, src []byte, stride, w, h int, mirror bool) {
 	dw, dh := dst.Rect.Dx(), dst.Rect.Dy()
 	ox, oy, step := cover(w, h, dw, dh)
@@ -108,7 +140,7 @@ func scaleInto(dst *image.RGBA, src []byte, stride, w, h int, mirror bool) {
 		sy := min(max(oy+y*step+half, 0), (h-1)<<16)
 		y0 := sy >> 16
 		y1 := min(y0+1, h-1)
-		fy := uint32(sy>>9) & 127
+		fy := uint64(sy>>8) & 255
 		r0, r1 := src[y0*stride:y0*stride+4*w], src[y1*stride:y1*stride+4*w]
 		out := dst.Pix[y*dst.Stride : y*dst.Stride+4*dw]
 		o, do := 0, 4
@@ -122,16 +154,10 @@ func scaleInto(dst *image.RGBA, src []byte, stride, w, h int, mirror bool) {
 			x0 := s >> 16
 			x1 := 4 * min(x0+1, w-1)
 			x0 *= 4
-			fx := uint32(s>>9) & 127
-			w11 := fx * fy
-			w10, w01 := fy<<7-w11, fx<<7-w11
-			w00 := 1<<14 - w11 - w10 - w01
-			a, b, c, d := r0[x0:x0+4:x0+4], r0[x1:x1+4:x1+4], r1[x0:x0+4:x0+4], r1[x1:x1+4:x1+4]
-			q := out[o : o+4 : o+4]
-			q[0] = uint8((uint32(a[0])*w00 + uint32(b[0])*w01 + uint32(c[0])*w10 + uint32(d[0])*w11 + 1<<13) >> 14)
-			q[1] = uint8((uint32(a[1])*w00 + uint32(b[1])*w01 + uint32(c[1])*w10 + uint32(d[1])*w11 + 1<<13) >> 14)
-			q[2] = uint8((uint32(a[2])*w00 + uint32(b[2])*w01 + uint32(c[2])*w10 + uint32(d[2])*w11 + 1<<13) >> 14)
-			q[3] = 255
+			left := mix(lanes(r0[x0:x0+4]), lanes(r1[x0:x0+4]), fy)
+			right := mix(lanes(r0[x1:x1+4]), lanes(r1[x1:x1+4]), fy)
+			v := mix(left, right, uint64(s>>8)&255)
+			binary.LittleEndian.PutUint32(out[o:o+4], uint32(v)|uint32(v>>24)|0xFF000000)
 			o += do
 		}
 	}
