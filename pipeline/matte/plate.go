@@ -302,6 +302,20 @@ func (p *Plate) noiseWithin() {
 		// 1.3: the calmer half reads low, and JPEG's chroma noise is not white.
 		p.noise[k] = s.scaled(1.3 / n)
 	}
+	// Compression hides fine noise, most of all in colour, from second
+	// differences, but averaging over larger boxes never adds noise.
+	for k := len(p.noise) - 2; k >= 0; k-- {
+		grow := 1.2
+		if k == 0 {
+			grow = 1.6
+		}
+		for _, i := range [3]int{0, 3, 5} {
+			if least := grow * p.noise[k+1][i]; noiseBoxes[k] <= 3 && p.noise[k][i] < least {
+				p.noise[k] = p.noise[k+1].scaled(grow)
+				break
+			}
+		}
+	}
 	for i := range p.grid {
 		t, c := i/3, i%3
 		x := min((t%p.gw)*noiseTile+noiseTile/2, p.W-1)

@@ -169,7 +169,7 @@ func (r *renderer) noise() {
 				r.crop.Y+(float64(ty)+.5)*tile*r.crop.H/float64(r.h), size)
 			for ch := range v {
 				// Half a squared step of quantisation at least.
-				inv := 1 / (v[ch]*levelSafety + .5)
+				inv := 1 / (v[ch]*r.noiseGain[ch]*levelSafety + .5)
 				for y := ty * tile; y < min((ty+1)*tile, r.h); y++ {
 					row := r.inv[ch][y*r.w : (y+1)*r.w]
 					for x := tx * tile; x < min((tx+1)*tile, r.w); x++ {

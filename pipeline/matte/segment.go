@@ -31,6 +31,8 @@ type Segmentation struct {
 	e      []float32    // evidence against backdrop, roughly a log-likelihood ratio ×2
 	rim    []float32    // local strength of the contrast, in noise deviations
 	fit    [3][]float32 // log gain of the plate under the frame's light
+	// The frame's noise variance over what the wall promised, per channel.
+	noiseGain [3]float32
 }
 
 // DriftKind says how the booth has changed since the plate.
@@ -230,34 +232,136 @@ func (c *cutter) features() {
 	}
 	scale := math.Sqrt(c.sx * c.sy)
 	for i, k := range [3]float64{1, 3, 7} {
-		cov := c.wall.covariance(k * scale).scaled(levelSafety)
-		floor := 1.2e-3
-		if i == 0 {
-			floor = 1e-3
-		}
-		for _, d := range [3]int{0, 3, 5} {
-			cov[d] += floor * floor
-		}
-		c.white[i] = whitener(cov)
+		c.setNoise(i, c.wall.covariance(k*scale).scaled(levelSafety))
 	}
+	c.noiseGain = [3]float32{1, 1, 1}
+	c.levels()
+	c.calibrateBorder()
+	c.priors()
+	c.gradients()
+}
 
+// setNoise takes the covariance for box number i. Below a thousandth of the
+// light nothing is trusted: the light fit is no better.
+func (c *cutter) setNoise(i int, cov sym3) {
+	floor := 1.2e-3
+	if i == 0 {
+		floor = 1e-3
+	}
+	for _, d := range [3]int{0, 3, 5} {
+		cov[d] += floor * floor
+	}
+	c.white[i] = whitener(cov)
+}
+
+// levels measures the overall gain of frame over plate where the picture is
+// likely empty: along the top and above the chin at the sides.
+func (c *cutter) levels() {
+	w, h := c.w, c.h
 	var level [3][]float32
 	for ch := range level {
 		level[ch] = c.tmp[:0]
 		for y := 0; y < h; y += 2 { // every fourth pixel is plenty for a median
 			for x := 0; x < w; x += 2 {
-				top := float32(y) < .12*float32(h)
-				side := (float32(x) < .08*float32(w) || float32(x) > .92*float32(w)) && float32(y) < c.chin
-				if top || side {
+				if c.border(x, y) {
 					level[ch] = append(level[ch], c.rho[ch][y*w+x])
 				}
 			}
 		}
 		c.base[ch] = median(level[ch])
 	}
-	c.priors()
-	c.gradients()
 }
+
+func (c *cutter) border(x, y int) bool {
+	top := float32(y) < .12*float32(c.h)
+	side := float32(x) < .08*float32(c.w) || float32(x) > .92*float32(c.w)
+	return top || side && float32(y) < c.chin
+}
+
+// calibrateBorder checks the plate's noise against the frame's own, over the
+// likely empty border and against its slow part.
+func (c *cutter) calibrateBorder() {
+	w, h := c.w, c.h
+	in, wt, wts := c.mtmp, c.tmp2, c.dist
+	for y := range h {
+		for x := range w {
+			in[y*w+x] = b2u(c.border(x, y))
+			wt[y*w+x] = float32(in[y*w+x])
+		}
+	}
+	box(wts, wt, c.tmp, w, h, 20, true)
+	for ch := range c.d {
+		d := c.d[ch]
+		for i, v := range c.rho[ch] {
+			d[i] = v * wt[i]
+		}
+		box(d, d, c.tmp, w, h, 20, true)
+		for i, v := range c.rho[ch] {
+			d[i] = v - d[i]/max(wts[i], 1e-6)
+		}
+	}
+	for scale, r := range boxRadii {
+		dk := c.d
+		if r > 0 {
+			dk = c.box
+			for ch := range dk {
+				box(dk[ch], c.d[ch], c.tmp, w, h, r, false)
+			}
+		}
+		c.calibrate(scale, dk, in)
+	}
+}
+
+// calibrate replaces a scale's noise by what the residuals d show on the pixels
+// of backdrop, when they show clearly more: the plate was a single frame, or the
+// light is lower and the sensor's gain higher than when it was taken.
+func (c *cutter) calibrate(scale int, d [3][]float32, backdrop []uint8) {
+	in := backdrop
+	if r := boxRadii[scale]; r > 0 {
+		in = c.mtmp2
+		shrink(in, backdrop, c.mtmp3, c.w, c.h, r)
+	}
+	const enough = 400 // pixels
+	m := c.white[scale]
+	z := c.tmp[:0]
+	for i, v := range in {
+		if v != 0 && i%3 == 0 {
+			z = append(z, m.norm2(d[0][i], d[1][i], d[2][i]))
+		}
+	}
+	if len(z) < enough/3 {
+		return
+	}
+	mid := median(z)
+	if mid < medianChi2 {
+		return
+	}
+	var cov sym3
+	n := 0.
+	for i, v := range in {
+		// Four medians hold 98 % of noise and shut out what is not noise.
+		if v != 0 && m.norm2(d[0][i], d[1][i], d[2][i]) < 4*mid {
+			cov.add(float64(d[0][i]), float64(d[1][i]), float64(d[2][i]))
+			n++
+		}
+	}
+	cov = cov.scaled(calibrateSafety / n)
+	if scale == 0 {
+		known := c.wall.covariance(math.Sqrt(c.sx * c.sy))
+		for ch, i := range [3]int{0, 3, 5} {
+			c.noiseGain[ch] = float32(min(max(cov[i]/max(known[i], 1e-9)/levelSafety, 1), 20))
+		}
+	}
+	c.setNoise(scale, cov)
+}
+
+const (
+	medianChi2      = 2.37 // median of χ² with three degrees of freedom
+	calibrateSafety = 1.3
+)
+
+// boxRadii are the scales of the evidence: single pixels, 3×3 and 7×7.
+var boxRadii = [3]int{0, 1, 3}
 
 // median reorders v.
 func median(v []float32) float32 {
@@ -358,7 +462,8 @@ func (c *cutter) firstBackdrop() {
 	// A flat backdrop's gradients follow its noise: three times that, or the
 	// slope of a soft shadow, whichever is more.
 	cov := c.wall.covariance(3 * math.Sqrt(c.sx*c.sy))
-	flat := max(.012, float32(4*math.Sqrt(cov.trace()/3)))
+	grain := cov.trace() / 3 * float64(max(c.noiseGain[0], c.noiseGain[1], c.noiseGain[2]))
+	flat := max(.012, float32(4*math.Sqrt(grain)))
 	cand := c.mtmp
 	for i := range cand {
 		r, g, b := q[0][i]-c.base[0], q[1][i]-c.base[1], q[2][i]-c.base[2]
@@ -402,7 +507,7 @@ func (c *cutter) evidence(round int) {
 	for i := range c.e {
 		c.e[i] = -9
 	}
-	for scale, r := range [3]int{0, 1, 3} {
+	for scale, r := range boxRadii {
 		dk := c.d
 		if r > 0 {
 			dk = c.box
@@ -410,6 +515,7 @@ func (c *cutter) evidence(round int) {
 				box(dk[ch], c.d[ch], c.tmp, w, h, r, false)
 			}
 		}
+		c.calibrate(scale, dk, sure)
 		fine, here := c.white[0], c.white[scale]
 		z, z1 := c.gradX, c.gradY // free since the step costs are known
 		halves(h, func(lo, hi int) {
@@ -702,12 +808,18 @@ func (c *cutter) judge(sure []uint8) {
 	c.Contrast = float64(median(rim))
 	c.Confidence = trust / max(n, 1)
 
+	// Against the plate's promise, not against the noise just calibrated.
+	promise := c.wall.covariance(math.Sqrt(c.sx * c.sy)).scaled(levelSafety)
+	for _, i := range [3]int{0, 3, 5} {
+		promise[i] += 1e-6
+	}
+	own := whitener(promise)
 	var fine, gain []float32
 	fine, gain = c.tmp[:0], c.tmp2[:0]
 	for i, v := range sure {
 		if v != 0 && i%5 == 0 {
 			r, g, b := c.rho[0][i]-c.fit[0][i], c.rho[1][i]-c.fit[1][i], c.rho[2][i]-c.fit[2][i]
-			fine = append(fine, c.white[0].norm2(r, g, b))
+			fine = append(fine, own.norm2(r, g, b))
 			l := (c.fit[0][i] + c.fit[1][i] + c.fit[2][i] - c.base[0] - c.base[1] - c.base[2]) / 3
 			gain = append(gain, l)
 		}
@@ -717,8 +829,7 @@ func (c *cutter) judge(sure []uint8) {
 		d.Gain[ch] = math.Exp(float64(c.base[ch]))
 	}
 	if len(fine) > 0 {
-		// 2.37 is the median of χ² with three degrees of freedom.
-		d.Residual = math.Sqrt(float64(median(fine)) / 2.37)
+		d.Residual = math.Sqrt(float64(median(fine)) / medianChi2)
 		slices.Sort(gain)
 		d.Spread = float64(gain[len(gain)*9/10] - gain[len(gain)/10])
 	}

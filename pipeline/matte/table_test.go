@@ -81,6 +81,8 @@ func tableScenes(t testing.TB) []variant {
 		variant{who: student, wall: mattetest.Cloth, cam: usual},
 		variant{who: student, wall: mattetest.White, cam: one},
 		variant{who: white, wall: mattetest.Cloth, cam: one},
+		variant{who: strands, wall: mattetest.Green, cam: one},
+		variant{who: grey, wall: mattetest.Grey, cam: one},
 	)
 	for _, wall := range walls {
 		out = append(out, variant{who: student, wall: wall, cam: usual, bare: true})
