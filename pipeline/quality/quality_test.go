@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/yunzhao-station/yunzhao/pipeline/face"
 )
 
 // limits are those recommended for the default standard at the head of
@@ -363,5 +365,338 @@ func TestLadder(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestNobody(t *testing.T) {
+	wall := image.NewRGBA(image.Rect(0, 0, 64, 64))
+	for name, ms := range map[string][]Measurement{
+		"full": New().Full(Input{Frame: wall}),
+		"live": New().Live(wall, nil, 1),
+	} {
+		for _, m := range ms {
+			if m.ID == SingleFace {
+				if !m.Broken || !m.Known || m.Value != 0 {
+					t.Errorf("%s: single_face is %+v, want broken with value 0", name, m)
+				}
+			} else if m.Known {
+				t.Errorf("%s: %s is known without a face: %s", name, m.ID, describe(m))
+			}
+		}
+	}
+}
+
+// TestEveryRuleAlways: every id once, whatever is missing; what cannot be known
+// is neither a number nor a pass.
+func TestEveryRuleAlways(t *testing.T) {
+	s := newScene(portrait(t, "student.png"))
+	in := s.input(t)
+	m := New()
+	full := m.Full(in)
+	var ids []string
+	for _, v := range full {
+		if slices.Contains(ids, v.ID) {
+			t.Errorf("%s twice", v.ID)
+		}
+		ids = append(ids, v.ID)
+		manual := slices.Contains([]string{Headwear, Accessories, ClothingFormal, Makeup, ContactLenses}, v.ID)
+		if v.Manual != manual || v.Known == manual {
+			t.Errorf("%s: manual %v, known %v", v.ID, v.Manual, v.Known)
+		}
+	}
+	for id := range limits {
+		if !slices.Contains(ids, id) {
+			t.Errorf("%s is not measured", id)
+		}
+	}
+	odd := image.NewRGBA(image.Rect(0, 0, 31, 31))
+	without := map[string]func(*Input){
+		"crop":                func(in *Input) { in.Crop = Crop{} },
+		"plate":               func(in *Input) { in.PlateCut = nil },
+		"matte":               func(in *Input) { in.Alpha = nil },
+		"cut":                 func(in *Input) { in.Cut = nil },
+		"portrait":            func(in *Input) { in.Portrait = nil },
+		"frame":               func(in *Input) { in.Frame = nil },
+		"pictures that fit":   func(in *Input) { in.Cut, in.PlateCut = odd, odd },
+		"background":          func(in *Input) { in.Background = color.RGBA{} },
+		"eyes":                func(in *Input) { in.Faces = []face.Face{{W: 10, H: 10}} },
+		"a face in the frame": func(in *Input) { in.Faces = []face.Face{in.Faces[0].Offset(9e4, -9e4)} },
+		"finite numbers": func(in *Input) {
+			f := in.Faces[0]
+			f.LeftEye.X, f.Nose.Y, f.Chin.Y = math.NaN(), math.Inf(1), math.Inf(-1)
+			in.Faces = []face.Face{f}
+		},
+	}
+	unknown := map[string][]string{
+		"crop":       {EyeLine, CrownMargin, FaceWidth, Centred, HalfBody, ShouldersLevel, ClothingBlue},
+		"plate":      {BackgroundShadow},
+		"matte":      {HalfBody, ShouldersLevel, ClothingBlue, ClothingNotBackground, ClothingPlain, BackgroundUniform, SubjectContrast},
+		"cut":        {BackgroundUniform, BackgroundShadow, SubjectContrast},
+		"frame":      {Roll, Yaw, EyesOpen, MouthClosed, IlluminationEven, UnderExposed, Sharpness, NaturalColour},
+		"background": {ClothingNotBackground},
+		"eyes":       {Roll, Yaw, EyesOpen, EyeLine, Sharpness},
+	}
+	for name, take := range without {
+		t.Run("without "+name, func(t *testing.T) {
+			poor := in
+			take(&poor)
+			got := m.Full(poor)
+			by := measured(got)
+			if len(got) != len(full) {
+				t.Fatalf("%d rules, want %d", len(got), len(full))
+			}
+			for _, v := range got {
+				if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) || math.IsNaN(v.Hint) {
+					t.Errorf("%s is %v", v.ID, v.Value)
+				}
+			}
+			for _, id := range unknown[name] {
+				if by[id].Known {
+					t.Errorf("%s is known: %s", id, describe(by[id]))
+				}
+			}
+		})
+	}
+}
+
+func TestOthers(t *testing.T) {
+	tests := []struct {
+		file      string
+		must, not []string
+	}{
+		{"astronaut.png", []string{Expression, MouthClosed, EarsVisible}, []string{EyesOpen, GlassesTinted, Roll, NaturalColour, SingleFace}},
+		{"glasses.png", []string{Expression, ClothingBlue}, []string{EyesOpen, MouthClosed, GlassesTinted, ForeheadVisible, SingleFace}},
+		{"whitehair.png", []string{Expression, MouthClosed, ClothingBlue}, []string{EyesOpen, GlassesTinted, EarsVisible, ForeheadVisible, SingleFace}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.file, func(t *testing.T) {
+			s := newScene(portrait(t, tt.file))
+			s.w, s.h, s.height = 1600, 1000, .98
+			in := s.input(t)
+			if len(in.Faces) != 1 {
+				t.Fatalf("%d faces, want 1", len(in.Faces))
+			}
+			ms := New().Full(in)
+			got, by := broken(ms), measured(ms)
+			for _, id := range tt.must {
+				if !slices.Contains(got, id) {
+					t.Errorf("%s holds: %s", id, describe(by[id]))
+				}
+			}
+			for _, id := range tt.not {
+				if slices.Contains(got, id) {
+					t.Errorf("%s breaks: %s", id, describe(by[id]))
+				}
+			}
+		})
+	}
+}
+
+// TestDirections pins the signs: left and right of the sentences depend on them.
+func TestDirections(t *testing.T) {
+	// A face drawn as points only; the picture is grey.
+	frame := image.NewRGBA(image.Rect(0, 0, 400, 400))
+	for i := range frame.Pix {
+		frame.Pix[i] = 128
+	}
+	straight := face.Face{
+		X: 100, Y: 120, W: 200, H: 200,
+		LeftEye: face.Point{X: 150, Y: 190}, RightEye: face.Point{X: 250, Y: 190},
+		Nose: face.Point{X: 200, Y: 250}, MouthLeft: face.Point{X: 165, Y: 295}, MouthRight: face.Point{X: 235, Y: 295},
+		UpperLip: face.Point{X: 200, Y: 288}, LowerLip: face.Point{X: 200, Y: 312}, Chin: face.Point{X: 200, Y: 375},
+	}
+	tests := []struct {
+		name string
+		id   string
+		turn func(f *face.Face)
+		want float64
+	}{
+		{"eye on the right of the picture lower: to the student's left shoulder", Roll, func(f *face.Face) { f.RightEye.Y += 10; f.LeftEye.Y -= 10 }, 11.3},
+		{"nose to the right of the picture: the student's left", Yaw, func(f *face.Face) { f.Nose.X += 10 }, 14},
+		{"nose to the left of the picture", Yaw, func(f *face.Face) { f.Nose.X -= 10 }, -14},
+		{"nose up: chin raised", Pitch, func(f *face.Face) { f.Nose.Y -= 12 }, 17},
+		{"nose down", Pitch, func(f *face.Face) { f.Nose.Y += 12 }, -17},
+		{"right of the picture: the student's left", Centred, func(f *face.Face) { *f = f.Offset(40, 0) }, 10},
+	}
+	for _, tt := range tests {
+		f := straight
+		tt.turn(&f)
+		got := measured(New().Live(frame, []face.Face{f}, 1))[tt.id]
+		if !got.Known || math.Abs(got.Value-tt.want) > 2.5 {
+			t.Errorf("%s: %s is %s, want %.1f", tt.name, tt.id, describe(got), tt.want)
+		}
+	}
+}
+
+func TestLive(t *testing.T) {
+	student := portrait(t, "student.png")
+	tests := []struct {
+		name string
+		make func(*scene)
+		want []string
+	}{
+		{"good", func(*scene) {}, nil},
+		{"tilted", func(s *scene) { s.rollDeg = 9 }, []string{Roll}},
+		{"aside", func(s *scene) { s.shiftX = -90 }, []string{Centred}},
+		{"far", func(s *scene) { s.height = .5 }, []string{InterEyeDistance}},
+		{"second person", func(s *scene) { s.second = .55 }, []string{SingleFace}},
+		{"half in shadow", func(s *scene) { s.paint = halfShadow(.4) }, []string{IlluminationEven}},
+		{"dark", func(s *scene) { s.lens = expose(.08, .08, .08) }, []string{UnderExposed}},
+		{"burnt out", func(s *scene) { s.lens = expose(4, 4, 4) }, []string{OverExposed}},
+	}
+	m := New()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newScene(student)
+			s.w, s.h = 640, 360
+			tt.make(&s)
+			frame, _, _ := s.render()
+			const scale = 1920. / 640
+			var got []string
+			for _, v := range m.Live(frame, detect(t, frame), scale) {
+				l := limits[v.ID]
+				if v.ID == Centred {
+					l = [2]float64{-8, 8}
+				}
+				if !v.Known || v.Value < l[0] || v.Value > l[1] {
+					got = append(got, v.ID)
+				}
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("breaks %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestSameAnswer(t *testing.T) {
+	in := newScene(portrait(t, "student.png")).input(t)
+	m := New()
+	want := m.Full(in)
+	done := make(chan []Measurement)
+	for range 3 {
+		go func() { done <- m.Full(in) }()
+	}
+	for range 3 {
+		if got := <-done; !slices.Equal(got, want) {
+			t.Error("the same photo measured differently")
+		}
+	}
+}
+
+func TestCheekWidth(t *testing.T) {
+	s := newScene(portrait(t, "student.png"))
+	frame, _, _ := s.render()
+	faces := detect(t, frame)
+	if len(faces) != 1 {
+		t.Fatalf("%d faces, want 1", len(faces))
+	}
+	got, measured := New().CheekWidth(frame, faces[0])
+	// 2.1 eye distances, as taken with a ruler.
+	if want := 2.1 * faces[0].IED(); !measured || math.Abs(got-want) > .08*want {
+		t.Errorf("%.1f (measured %v), want about %.1f", got, measured, want)
+	}
+	if got, measured := New().CheekWidth(nil, faces[0]); measured || math.Abs(got-2.12*faces[0].IED()) > 1 {
+		t.Errorf("%.1f (measured %v) without a picture", got, measured)
+	}
+}
+
+// TestDeltaE00 checks pairs of the published test data for CIEDE2000 (Sharma,
+// Wu, Dalal 2005).
+func TestDeltaE00(t *testing.T) {
+	tests := []struct {
+		p, q lab
+		want float64
+	}{
+		{lab{50, 2.6772, -79.7751}, lab{50, 0, -82.7485}, 2.0425},
+		{lab{50, -1.3802, -84.2814}, lab{50, 0, -82.7485}, 1},
+		{lab{50, 0, 0}, lab{50, -1, 2}, 2.3669},
+		{lab{50, 2.49, -.001}, lab{50, -2.49, .0009}, 7.1792},
+		{lab{50, 2.5, 0}, lab{73, 25, -18}, 27.1492},
+		{lab{60.2574, -34.0099, 36.2677}, lab{60.4626, -34.1751, 39.4387}, 1.2644},
+		{lab{22.7233, 20.0904, -46.694}, lab{23.0331, 14.973, -42.5619}, 2.0373},
+		{lab{90.8027, -2.0831, 1.441}, lab{91.1528, -1.6435, .0447}, 1.4441},
+		{lab{2.0776, .0795, -1.135}, lab{.9033, -.0636, -.5514}, .9082},
+	}
+	for _, tt := range tests {
+		if got := deltaE00(tt.p, tt.q); math.Abs(got-tt.want) > 1e-4 {
+			t.Errorf("%v to %v: %.4f, want %.4f", tt.p, tt.q, got, tt.want)
+		}
+		if a, b := deltaE00(tt.p, tt.q), deltaE00(tt.q, tt.p); math.Abs(a-b) > 1e-9 {
+			t.Errorf("%v to %v: not symmetric", tt.p, tt.q)
+		}
+	}
+}
+
+func TestLab(t *testing.T) {
+	for _, tt := range []struct {
+		r, g, b uint8
+		want    lab
+	}{
+		{255, 255, 255, lab{100, 0, 0}},
+		{0, 0, 0, lab{0, 0, 0}},
+		{128, 128, 128, lab{53.6, 0, 0}},
+		{255, 0, 0, lab{54.3, 80.8, 69.9}}, // the ICC sRGB profile's red
+		{0, 0, 255, lab{29.6, 68.3, -112.0}},
+	} {
+		got := labOf(tt.r, tt.g, tt.b)
+		if math.Abs(got.l-tt.want.l) > .2 || math.Abs(got.a-tt.want.a) > .3 || math.Abs(got.b-tt.want.b) > .3 {
+			t.Errorf("(%d,%d,%d) is %.2f, want %.2f", tt.r, tt.g, tt.b, got, tt.want)
+		}
+	}
+}
+
+func FuzzFull(f *testing.F) {
+	f.Add(uint8(40), uint8(40), 12.0, 14.0, 25.0, 15.0, 20.0, []byte{9, 200, 31})
+	f.Add(uint8(1), uint8(1), 0.0, 0.0, 5.0, 0.0, -3.0, []byte{})
+	f.Fuzz(func(t *testing.T, w, h uint8, x0, y0, x1, y1, chin float64, data []byte) {
+		frame := image.NewRGBA(image.Rect(0, 0, int(w), int(h)))
+		alpha := image.NewGray(frame.Rect)
+		for i := range frame.Pix {
+			if len(data) > 0 {
+				frame.Pix[i] = data[i%len(data)]
+				alpha.Pix[i/4] = data[(i/3)%len(data)]
+			}
+		}
+		fc := face.Face{
+			W: x1 - x0, H: x1 - x0, LeftEye: face.Point{X: x0, Y: y0}, RightEye: face.Point{X: x1, Y: y1},
+			MouthLeft: face.Point{X: x0, Y: chin}, MouthRight: face.Point{X: x1, Y: chin}, Chin: face.Point{X: x0, Y: chin},
+			LowerLip: face.Point{X: x0, Y: chin + 1},
+		}
+		in := Input{
+			Frame: frame, Faces: []face.Face{fc, fc}, Crop: Crop{X: x0, Y: y0, W: x1, H: y1},
+			Cut: frame, Portrait: frame, PlateCut: frame, Alpha: alpha, Background: color.RGBA{1, 2, 3, 255},
+		}
+		for _, m := range append(New().Full(in), New().Live(frame, in.Faces, chin)...) {
+			if math.IsNaN(m.Value) || math.IsInf(m.Value, 0) || !m.Known && m.Value != 0 {
+				t.Fatalf("%+v", m)
+			}
+		}
+	})
+}
+
+func BenchmarkFull(b *testing.B) {
+	s := newScene(portrait(b, "student.png"))
+	s.w, s.h = 1920, 1080
+	in := s.input(b)
+	m := New()
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Full(in)
+	}
+}
+
+func BenchmarkLive480x270(b *testing.B) {
+	s := newScene(portrait(b, "student.png"))
+	s.w, s.h = 480, 270
+	frame, _, _ := s.render()
+	faces := detect(b, frame)
+	if len(faces) == 0 {
+		b.Fatal("no face found")
+	}
+	m := New()
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Live(frame, faces, 4)
 	}
 }
