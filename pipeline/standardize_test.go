@@ -1,0 +1,395 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"image"
+	"image/color"
+	"math"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/yunzhao-station/yunzhao/pipeline/codec"
+	"github.com/yunzhao-station/yunzhao/pipeline/quality"
+	"github.com/yunzhao-station/yunzhao/pipeline/spec"
+)
+
+func status(t *testing.T, r Report, id string) Status {
+	t.Helper()
+	c := r.find(id)
+	if c == nil {
+		t.Fatalf("no check %s in the report", id)
+	}
+	return c.Status
+}
+
+// holdsUp checks what must be true of every report.
+func holdsUp(t *testing.T, r *Result, s *spec.Spec) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, c := range r.Report.Checks {
+		if seen[c.ID] {
+			t.Errorf("%s is reported twice", c.ID)
+		}
+		seen[c.ID] = true
+		if c.MessageEN == "" || !strings.ContainsFunc(c.MessageZH, func(r rune) bool { return unicode.Is(unicode.Han, r) }) || c.TitleZH == "" {
+			t.Errorf("%s says %q / %q", c.ID, c.MessageZH, c.MessageEN)
+		}
+		if c.Status == Pass && c.Value == nil && c.ID != checkPlate {
+			t.Errorf("%s passes without a value", c.ID)
+		}
+	}
+	for _, id := range s.CheckIDs() {
+		if !seen[id] && (id != checkCutout || r.JPEG != nil) {
+			t.Errorf("%s is not reported", id)
+		}
+	}
+	if _, err := json.Marshal(r.Report); err != nil {
+		t.Errorf("report as JSON: %v", err)
+	}
+	if r.JPEG == nil {
+		if r.Report.Verdict != Fail || r.Portrait != nil || r.Report.Output != nil || r.Report.Crop != nil || r.Report.Alpha != nil {
+			t.Errorf("refused, but %+v", r.Report)
+		}
+		return
+	}
+	var m image.RGBA
+	if err := codec.DecodeRGBA(&m, r.JPEG, codec.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	size := image.Rect(0, 0, s.Width, s.Height)
+	if m.Rect != size || r.Before.Rect != size || r.Alpha.Rect != size || !bytes.Equal(m.Pix, r.Portrait.Pix) {
+		t.Errorf("pictures are %v %v %v, want %v, and the portrait is what the file holds", m.Rect, r.Before.Rect, r.Alpha.Rect, size)
+	}
+	x, y, err := codec.Density(r.JPEG)
+	if err != nil || x != s.DPI || y != s.DPI {
+		t.Errorf("density %d×%d, %v", x, y, err)
+	}
+	o := r.Report.Output
+	if o.Bytes != len(r.JPEG) || o.JPEGQuality < s.JPEGMinQuality || o.DPI != s.DPI {
+		t.Errorf("output %+v of %d bytes", o, len(r.JPEG))
+	}
+	if lo, hi, ok := s.SizeWindow(); ok && (len(r.JPEG) < lo || len(r.JPEG) > hi) {
+		t.Errorf("file has %d bytes, want %d to %d", len(r.JPEG), lo, hi)
+	}
+}
+
+func TestEveryStandardMakesItsPhoto(t *testing.T) {
+	b := booth()
+	frame, plate, z := b.render(t), b.plate(t), maker(t)
+	before := bytes.Clone(frame.Pix)
+	ids := spec.IDs()
+	if testing.Short() {
+		ids = []string{"chsi", "id-card"}
+	}
+	for _, id := range ids {
+		t.Run(id, func(t *testing.T) {
+			s := standard(t, id)
+			r, err := z.Standardize(context.Background(), Input{Frame: frame, Plate: plate, Spec: s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			holdsUp(t, r, s)
+			if r.Report.Verdict == Fail {
+				for _, c := range r.Report.Checks {
+					if c.Status == Fail {
+						t.Errorf("%s fails: %v (%v)", c.ID, deref(c.Value), c.MessageEN)
+					}
+				}
+			}
+			if r.JPEG == nil {
+				t.FailNow()
+			}
+			// The corners above the head are the standard's backdrop.
+			bg := s.Background.Color
+			for _, x := range []int{3, s.Width - 4} {
+				c := r.Portrait.RGBAAt(x, 3)
+				if far(c, bg) > 6 {
+					t.Errorf("corner is %v, want %v", c, bg)
+				}
+			}
+			for _, g := range geometryIDs {
+				w := s.Geometry.Window(g)
+				if c := r.Report.find(g); !w.IsOpen() && !s.Geometry.Yields(g) && (c == nil || c.Value == nil || w.Compare(*c.Value) != 0) {
+					t.Errorf("%s is not inside %v", g, w)
+				}
+			}
+		})
+	}
+	if !bytes.Equal(before, frame.Pix) {
+		t.Error("the frame was changed")
+	}
+}
+
+func deref(v *float64) float64 {
+	if v == nil {
+		return math.NaN()
+	}
+	return *v
+}
+
+func far(a, b color.RGBA) int {
+	d := func(x, y uint8) int { return max(int(x), int(y)) - min(int(x), int(y)) }
+	return max(d(a.R, b.R), d(a.G, b.G), d(a.B, b.B))
+}
+
+func TestReportOfAGoodPhoto(t *testing.T) {
+	b := booth()
+	z, s := maker(t), standard(t, "chsi")
+	plate := b.plate(t)
+	r, err := z.Standardize(context.Background(), Input{Frame: b.render(t), Plate: plate, Spec: s, Decode: 7 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	holdsUp(t, r, s)
+	if r.Report.Verdict != Warn { // the rules that only a person can judge
+		t.Errorf("verdict %s", r.Report.Verdict)
+	}
+	if status(t, r.Report, "makeup") != Manual || status(t, r.Report, checkPlate) != Pass {
+		t.Error("makeup is not manual or the plate does not pass")
+	}
+	if r.Report.Matte != "plate" || r.Report.Plate != plate.ID || r.Report.Spec != "chsi" {
+		t.Errorf("matte %q plate %q", r.Report.Matte, r.Report.Plate)
+	}
+	// The crop lies in the frame and puts the eyes where the report says.
+	c, f := r.Report.Crop, r.Report.Face
+	if c.X < 0 || c.Y < 0 || c.X+c.Width > 1920 || c.Y+c.Height > 1080 {
+		t.Errorf("crop %+v leaves the frame", c)
+	}
+	eye := ((f.LeftEye.Y+f.RightEye.Y)/2 - c.Y) * 640 / c.Height
+	if got := *r.Report.find(spec.EyeLine).Value; math.Abs(got-eye) > 1.5 {
+		t.Errorf("eye line %.1f, by the crop %.1f", got, eye)
+	}
+	if a := r.Report.Alpha; float64(a.X) != c.X || float64(a.Width) != c.Width {
+		t.Errorf("alpha covers %+v, crop %+v", a, c)
+	}
+	if r.Alpha.GrayAt(240, 300).Y != 255 || r.Alpha.GrayAt(5, 5).Y != 0 {
+		t.Error("alpha does not cover the face alone")
+	}
+	tm := r.Report.Timings
+	if tm.Decode != 7 || tm.Total < tm.Detect+tm.Matte+tm.Compose+tm.Encode {
+		t.Errorf("timings %+v", tm)
+	}
+}
+
+func TestSameInputSameBytes(t *testing.T) {
+	b := booth()
+	frame, plate, s := b.render(t), b.plate(t), standard(t, "chsi")
+	z := maker(t)
+	first, err := z.Standardize(context.Background(), Input{Frame: frame, Plate: plate, Spec: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	jpg := bytes.Clone(first.JPEG)
+	// Another photo between them must leave no trace.
+	other := b
+	other.x, other.scale = 560, .8
+	if _, err := z.Standardize(context.Background(), Input{Frame: other.render(t), Plate: plate, Spec: standard(t, "id-card")}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := z.Standardize(context.Background(), Input{Frame: frame, Plate: plate, Spec: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(jpg, again.JPEG) {
+		t.Error("the same frame gave other bytes")
+	}
+	if !bytes.Equal(jpg, first.JPEG) {
+		t.Error("a later photo changed an earlier result")
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	usual := booth()
+	plate := usual.plate(t)
+	small := scene{w: 960, h: 540, x: 240, y: 75, scale: .43, seed: 3}
+	z, s := maker(t), standard(t, "chsi")
+	for name, tc := range map[string]struct {
+		scene scene
+		plate *Plate
+		id    string // of the check that fails
+		zh    string // in its sentence
+		force bool   // a photo can be forced
+	}{
+		"nobody":          {scene{w: 1920, h: 1080, nobody: true}, plate, quality.SingleFace, "人脸", false},
+		"two people":      {scene{w: 1920, h: 1080, x: 300, y: 150, scale: .87, second: true, seed: 2}, plate, quality.SingleFace, "其他人", true},
+		"too small":       {scene{w: 1920, h: 1080, x: 760, y: 500, scale: .36, seed: 2}, plate, quality.InterEyeDistance, "坐近", true},
+		"crown cut":       {scene{w: 1920, h: 1080, x: 480, y: -60, scale: .87, seed: 2}, plate, spec.CrownMargin, "坐低", true},
+		"cut on the left": {scene{w: 1920, h: 1080, x: -330, y: 150, scale: .87, seed: 2}, plate, spec.Centred, "左", true},
+		"plate size":      {small, plate, checkPlate, "960×540", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			frame := tc.scene.render(t)
+			r, err := z.Standardize(context.Background(), Input{Frame: frame, Plate: tc.plate, Spec: s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			holdsUp(t, r, s)
+			c := r.Report.find(tc.id)
+			if r.JPEG != nil || c == nil || c.Status != Fail || !strings.Contains(c.MessageZH, tc.zh) {
+				for _, c := range r.Report.Checks {
+					if c.Status == Fail {
+						t.Logf("%s %v %s", c.ID, deref(c.Value), c.MessageZH)
+					}
+				}
+				t.Fatalf("photo %v, check %+v", r.JPEG != nil, c)
+			}
+			if name == "nobody" && (c.Value == nil || *c.Value != 0 || r.Report.Face != nil) {
+				t.Errorf("no face: %+v", c)
+			}
+			r, err = z.Standardize(context.Background(), Input{Frame: frame, Plate: tc.plate, Spec: s, Force: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (r.JPEG != nil) != tc.force || r.Report.Verdict != Fail || status(t, r.Report, tc.id) != Fail {
+				t.Errorf("forced: photo %v, verdict %s", r.JPEG != nil, r.Report.Verdict)
+			}
+		})
+	}
+}
+
+func TestWithoutPlate(t *testing.T) {
+	r, err := maker(t).Standardize(context.Background(), Input{Frame: booth().render(t), Spec: standard(t, "chsi")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.JPEG == nil || r.Report.Matte != "frame" || r.Report.Plate != "" || status(t, r.Report, checkPlate) != Warn {
+		t.Errorf("photo %v, matte %q, plate %q", r.JPEG != nil, r.Report.Matte, r.Report.Plate)
+	}
+}
+
+func TestKeepBackground(t *testing.T) {
+	b := booth()
+	s, err := standard(t, "chsi").WithBackground("keep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := maker(t).Standardize(context.Background(), Input{Frame: b.render(t), Plate: b.plate(t), Spec: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Report.Matte != "keep" || r.Alpha == nil {
+		t.Errorf("matte %q", r.Report.Matte)
+	}
+	if c, o := r.Portrait.RGBAAt(5, 5), r.Before.RGBAAt(5, 5); far(c, o) > 12 || c.R < 180 {
+		t.Errorf("backdrop %v was %v", c, o)
+	}
+}
+
+func TestMountRotation(t *testing.T) {
+	b := booth()
+	b.w, b.h, b.x, b.y, b.scale = 1080, 1440, 200, 420, .65
+	upright := b.render(t)
+	plate := b.plate(t)
+	z, s := maker(t), standard(t, "chsi")
+	want, err := z.Standardize(context.Background(), Input{Frame: upright, Plate: plate, Spec: s})
+	if err != nil || want.JPEG == nil {
+		t.Fatalf("upright: %v", err)
+	}
+	for _, deg := range []int{90, 180, 270} {
+		turned, err := codec.Rotate(upright, 360-deg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := z.Standardize(context.Background(), Input{Frame: turned, Plate: plate, Spec: s, Rotation: deg})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.JPEG, want.JPEG) {
+			t.Errorf("%d°: another photo than upright", deg)
+		}
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	z, s := maker(t), standard(t, "chsi")
+	good := image.NewRGBA(image.Rect(0, 0, 640, 480))
+	for name, in := range map[string]Input{
+		"no frame":     {Spec: s},
+		"no standard":  {Frame: good},
+		"tiny":         {Frame: image.NewRGBA(image.Rect(0, 0, 8, 8)), Spec: s},
+		"moved origin": {Frame: image.NewRGBA(image.Rect(5, 5, 640, 480)), Spec: s},
+		"short pixels": {Frame: &image.RGBA{Pix: good.Pix[:100], Stride: good.Stride, Rect: good.Rect}, Spec: s},
+		"rotation":     {Frame: good, Spec: s, Rotation: 45},
+	} {
+		if _, err := z.Standardize(context.Background(), in); !errors.Is(err, ErrInput) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := z.Standardize(ctx, Input{Frame: good, Spec: s}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestWipe(t *testing.T) {
+	b := booth()
+	z := maker(t)
+	frame := b.render(t)
+	r, err := z.Standardize(context.Background(), Input{Frame: frame, Plate: b.plate(t), Spec: standard(t, "chsi")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	portrait, jpg := r.Portrait.Pix, r.JPEG
+	r.Wipe()
+	z.Wipe()
+	for name, b := range map[string][]byte{"portrait": portrait, "file": jpg, "gray": z.gray.Pix[:cap(z.gray.Pix)], "scratch": z.file[:cap(z.file)]} {
+		if len(b) == 0 || bytes.ContainsFunc(b, func(r rune) bool { return r != 0 }) {
+			t.Errorf("%s still holds a picture", name)
+		}
+	}
+	if _, err := z.Standardize(context.Background(), Input{Frame: frame, Spec: standard(t, "chsi")}); err != nil {
+		t.Errorf("after wiping: %v", err)
+	}
+}
+
+func TestDemoFrames(t *testing.T) {
+	frame, empty := shared(t, "vm-camera/photos/student.jpg"), shared(t, "vm-camera/photos/empty.jpg")
+	plate, err := NewPlate([]*image.RGBA{empty})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := standard(t, "chsi")
+	r, err := maker(t).Standardize(context.Background(), Input{Frame: frame, Plate: plate, Spec: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	holdsUp(t, r, s)
+	if r.Report.Verdict == Fail {
+		t.Errorf("%+v", r.Report)
+	}
+}
+
+// A tenth of a second is what it takes; what is measured here is only where the
+// time goes.
+func BenchmarkStandardize1080p(b *testing.B) {
+	sc := booth()
+	frame, plate := sc.render(b), sc.plate(b)
+	z, s := maker(b), standard(b, "chsi")
+	var sum Timings
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := z.Standardize(context.Background(), Input{Frame: frame, Plate: plate, Spec: s})
+		if err != nil || r.JPEG == nil {
+			b.Fatalf("no photo: %v", err)
+		}
+		t := r.Report.Timings
+		sum.Detect += t.Detect
+		sum.Matte += t.Matte
+		sum.Compose += t.Compose
+		sum.Encode += t.Encode
+		sum.Check += t.Check
+		r.Wipe()
+	}
+	n := float64(b.N)
+	b.ReportMetric(sum.Detect/n, "detect-ms")
+	b.ReportMetric(sum.Matte/n, "matte-ms")
+	b.ReportMetric(sum.Compose/n, "compose-ms")
+	b.ReportMetric(sum.Encode/n, "encode-ms")
+	b.ReportMetric(sum.Check/n, "check-ms")
+}
