@@ -47,6 +47,18 @@ func (l *live) wipe() {
 // the shot there is no cut-out that shows where the hair ends.
 const tallHair = .12
 
+// darkMean is a mean gray under which nobody can be expected to be found; a lit
+// backdrop is above 100.
+const darkMean = 32
+
+func mean(pix []uint8) float64 {
+	sum := 0
+	for _, v := range pix {
+		sum += int(v)
+	}
+	return float64(sum) / float64(max(len(pix), 1))
+}
+
 // Live evaluates a reduced picture of the frame (about 480 pixels wide, upright,
 // not mirrored) in a few milliseconds. frameWidth is the width of the full
 // upright frame in pixels, for the rules about resolution. It is safe to call
@@ -82,6 +94,9 @@ func (z *Standardizer) Live(small *image.RGBA, frameWidth int, s *spec.Spec) (Li
 	if len(faces) == 0 {
 		say := j.text(quality.SingleFace).Low
 		r.Hint = Hint{Icon: "person", ZH: say.ZH, EN: say.EN, Status: Fail}
+		if mean(z.live.gray.Pix) < darkMean {
+			r.Hint = Hint{Icon: "light", ZH: "画面太暗，看不清人，请打开灯光。", EN: "It is too dark to see anyone. Turn on the lights.", Status: Fail}
+		}
 		return r, nil
 	}
 	f := faces[0]
@@ -133,6 +148,9 @@ func (z *Standardizer) coach(j judge, checks []Check, f face.Face, frame bounds)
 				continue
 			}
 			if c, ok := byID[u.id]; ok && c.Status == level {
+				if u.id == quality.InterEyeDistance && c.Max != nil && c.Value != nil && *c.Value > *c.Max {
+					u.icon = "further"
+				}
 				return Hint{Icon: u.icon, ZH: c.MessageZH, EN: c.MessageEN, Status: level}, ready
 			}
 		}

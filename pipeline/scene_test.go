@@ -49,7 +49,8 @@ func (s scene) render(t testing.TB) *image.RGBA {
 			px := [3]float64{v, v, v * .99}
 			s.over(&px, p, (float64(x)-s.x)/s.scale, (float64(y)-s.y)/s.scale)
 			if s.second {
-				s.over(&px, p, (float64(x)-1300)/.45, (float64(y)-420)/.45)
+				k := float64(s.w) / 1920
+				s.over(&px, p, (float64(x)-1300*k)/(.45*k), (float64(y)-420*k)/(.45*k))
 			}
 			at = at*6364136223846793005 + 1442695040888963407
 			n := float64(at>>40&1023+at>>50&1023)*(7./1023) - 7 // triangular, σ ≈ 2.9
