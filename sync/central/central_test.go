@@ -361,4 +361,3 @@ func (w *world) student(ref string) wire.Student {
 func studentA(n int) string { return fmt.Sprintf("%s/%s-%03d", DemoBatchPaid, DemoBatchPaid, n) }
 
 func refOf(s string) string { return s[strings.IndexByte(s, '/')+1:] }
-
