@@ -88,6 +88,7 @@ type page struct {
 	root    *fyne.Container
 	buttons []*button
 	texts   []*textBlock
+	signs   []*sign
 	marks   []mark
 
 	titleText booth.Text // "" = the screen uses the title row itself
@@ -119,6 +120,7 @@ func (p *page) panel(fillCol, line color.NRGBA) *panel {
 
 func (p *page) sign(name string, tint color.NRGBA) *sign {
 	s := newSign(name, tint)
+	p.signs = append(p.signs, s)
 	p.add(s.img)
 	return s
 }
@@ -135,6 +137,15 @@ func (p *page) mark(id string, o fyne.CanvasObject, text func() string) {
 }
 
 func (p *page) base() *page { return p }
+
+// sharpen redraws the signs whose size on the screen changed.
+func (p *page) sharpen() {
+	for _, s := range p.signs {
+		if s.img.Visible() {
+			s.sharpen(p.ui.pixelsPer)
+		}
+	}
+}
 
 // screen is a page that knows how to show a view.
 type screen interface {

@@ -2,7 +2,6 @@ package screen
 
 import (
 	"image"
-	"image/color"
 	"sync"
 	"sync/atomic"
 
@@ -15,9 +14,9 @@ import (
 // Preview shows live frames with the least delay: the latest frame wins, there
 // is no queue, and the three buffers are reused for ever.
 //
-// One goroutine produces: it takes a Buffer, fills it as it is to be seen (a
-// preview is mirrored; MirrorInto does that) and offers it. An offered buffer
-// belongs to the Preview again.
+// One goroutine produces: it takes a Buffer of the preview's Size, fills it as it
+// is to be seen, which is mirrored, and offers it. An offered buffer belongs to
+// the Preview again.
 type Preview struct {
 	img *canvas.Image
 
@@ -28,12 +27,13 @@ type Preview struct {
 	filling *image.RGBA // handed out by Buffer
 	seq     uint64      // of waiting
 	frozen  bool
-	only    uint64 // while frozen, the one frame still let in
+	only    uint64      // while frozen, the one frame still let in
 	late    *image.RGBA // was being filled when its student left: never shown
 
 	pending atomic.Bool
 	shown   atomic.Uint64
 	aspect  atomic.Uint64 // width<<32 | height of the frame on the screen
+	size    atomic.Uint64 // the same of the room there is
 	reshape func()        // the frame's shape changed; interface goroutine
 }
 
@@ -114,12 +114,29 @@ func (p *Preview) flip() {
 // Shown is the sequence number of the frame on the screen; 0 = none.
 func (p *Preview) Shown() uint64 { return p.shown.Load() }
 
-// ratio is width ÷ height of the frame on the screen, 16:9 before the first.
+// Size is what a frame should have to fill the room that the mirror has on the
+// screen, in physical pixels. Any goroutine. A frame of another shape is shown
+// whole and smaller.
+func (p *Preview) Size() (w, h int) {
+	size := p.size.Load()
+	return int(size >> 32), int(size & 0xFFFFFFFF)
+}
+
+// setRoom notes the room in physical pixels. Even numbers suit every decoder.
+func (p *Preview) setRoom(w, h float32) {
+	p.size.Store(uint64(max(0, w))&^1<<32 | uint64(max(0, h))&^1)
+}
+
+// ratio is width ÷ height of the frame on the screen, or of the room before the
+// first.
 func (p *Preview) ratio() float32 {
 	shape := p.aspect.Load()
+	if shape == 0 {
+		shape = p.size.Load()
+	}
 	w, h := shape>>32, shape&0xFFFFFFFF
 	if w == 0 || h == 0 {
-		return 16.0 / 9
+		return 4.0 / 3
 	}
 	return float32(w) / float32(h)
 }
@@ -157,39 +174,5 @@ func (p *Preview) follow(v booth.View) {
 	p.only = 0
 	if p.frozen && v.Shot != nil {
 		p.only = v.Shot.Seq
-	}
-}
-
-// MirrorInto fills dst with src turned left for right, as in a mirror, scaled to
-// dst by nearest neighbour. It allocates nothing. RGBA and YCbCr frames are
-// read directly; other images pixel by pixel.
-func MirrorInto(dst *image.RGBA, src image.Image) {
-	if dst == nil || src == nil {
-		return
-	}
-	db, sb := dst.Rect, src.Bounds()
-	dw, dh, sw, sh := db.Dx(), db.Dy(), sb.Dx(), sb.Dy()
-	if dw <= 0 || dh <= 0 || sw <= 0 || sh <= 0 {
-		return
-	}
-	for y := range dh {
-		sy := sb.Min.Y + y*sh/dh
-		row := dst.Pix[y*dst.Stride : y*dst.Stride+4*dw]
-		for x := range dw {
-			sx := sb.Min.X + (dw-1-x)*sw/dw
-			o := 4 * x
-			switch s := src.(type) {
-			case *image.RGBA:
-				i := s.PixOffset(sx, sy)
-				copy(row[o:o+4], s.Pix[i:i+4])
-			case *image.YCbCr:
-				i, c := s.YOffset(sx, sy), s.COffset(sx, sy)
-				row[o], row[o+1], row[o+2] = color.YCbCrToRGB(s.Y[i], s.Cb[c], s.Cr[c])
-				row[o+3] = 0xFF
-			default:
-				r, g, b, _ := src.At(sx, sy).RGBA()
-				row[o], row[o+1], row[o+2], row[o+3] = uint8(r>>8), uint8(g>>8), uint8(b>>8), 0xFF
-			}
-		}
 	}
 }

@@ -2,11 +2,11 @@ package screen
 
 import (
 	"image"
-	"image/color"
 	"sync"
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
 )
@@ -142,32 +142,35 @@ func TestUnknownStateExplainsItself(t *testing.T) {
 	}
 }
 
-func TestMirrorInto(t *testing.T) {
-	red, blue := color.RGBA{255, 0, 0, 255}, color.RGBA{0, 0, 255, 255}
-	rgba := image.NewRGBA(image.Rect(3, 5, 7, 7)) // bounds that do not begin at zero
-	ycc := image.NewYCbCr(image.Rect(0, 0, 4, 2), image.YCbCrSubsampleRatio420)
-	other := image.NewNRGBA(image.Rect(0, 0, 4, 2))
-	for y := range 2 {
-		for x := range 4 {
-			c := red
-			if x >= 2 {
-				c = blue
-			}
-			rgba.SetRGBA(3+x, 5+y, c)
-			other.Set(x, y, c)
-			yy, cb, cr := color.RGBToYCbCr(c.R, c.G, c.B)
-			ycc.Y[ycc.YOffset(x, y)], ycc.Cb[ycc.COffset(x, y)], ycc.Cr[ycc.COffset(x, y)] = yy, cb, cr
+func TestPreviewFillsItsRoom(t *testing.T) {
+	b := newBench(t, fyne.NewSize(1280, 800))
+	b.w.Show(sample(t, false, "10-framing"))
+	w, h := b.w.PreviewSize()
+	if w < 640 || h < 480 || w%2 != 0 || h%2 != 0 {
+		t.Fatalf("the mirror asks for %d×%d", w, h)
+	}
+	b.w.Offer(b.w.Buffer(w, h), 1)
+	got := b.w.preview.img.Size()
+	if got.Width < float32(w)-1 || got.Height < float32(h)-1 {
+		t.Errorf("a frame of the room's size is shown at %v, not %d×%d", got, w, h)
+	}
+	b.w.Offer(b.w.Buffer(900, 1600), 2) // a camera mounted upright
+	if got = b.w.preview.img.Size(); got.Width >= got.Height || got.Height > float32(h)+1 {
+		t.Errorf("an upright frame is shown at %v", got)
+	}
+	if b.w.Shown() != 2 {
+		t.Errorf("frame %d is shown", b.w.Shown())
+	}
+}
+
+func TestNewRefusesWhatCannotWork(t *testing.T) {
+	app := test.NewTempApp(t)
+	for name, opts := range map[string]Options{
+		"no way out": {},
+		"too small":  {Size: image.Pt(320, 240), OnIntent: func(booth.Intent) {}},
+	} {
+		if w, err := New(app, opts); err == nil || w != nil {
+			t.Errorf("%s: accepted", name)
 		}
 	}
-	for name, src := range map[string]image.Image{"rgba": rgba, "ycbcr": ycc, "other": other} {
-		dst := image.NewRGBA(image.Rect(0, 0, 8, 4))
-		MirrorInto(dst, src)
-		left, right := dst.RGBAAt(0, 3), dst.RGBAAt(7, 0)
-		if left.B < 200 || left.R > 60 || right.R < 200 || right.B > 60 || left.A != 255 {
-			t.Errorf("%s: left %v right %v, want blue then red", name, left, right)
-		}
-	}
-	MirrorInto(nil, rgba)
-	MirrorInto(image.NewRGBA(image.Rectangle{}), rgba)
-	MirrorInto(image.NewRGBA(image.Rect(0, 0, 2, 2)), image.NewRGBA(image.Rectangle{}))
 }

@@ -69,17 +69,20 @@ func (q *qrCode) set(url string) error {
 	return nil
 }
 
-// layout centres the code in r at a whole number of pixels a module. pixels
-// is how many physical pixels one design unit has.
-func (q *qrCode) layout(r rect, k, pixels float32) {
+// side is how large the code will be in r: whole pixels a module. pixels is how
+// many physical pixels one design unit has.
+func (q *qrCode) side(r rect, pixels float32) float32 {
+	room := min(r.w, r.h)
 	if q.modules == 0 {
-		place(q.img, r.centred(min(r.w, r.h), min(r.w, r.h)), k)
-		return
+		return room
 	}
-	per := max(1, int(min(r.w, r.h)*pixels)/q.modules)
-	side := float32(per*q.modules) / pixels
-	c := r.centred(side, side)
-	c.x = float32(int(c.x*pixels+0.5)) / pixels
-	c.y = float32(int(c.y*pixels+0.5)) / pixels
-	place(q.img, c, k)
+	per := max(1, int(room*pixels+0.01)/q.modules)
+	return float32(per*q.modules) / pixels
+}
+
+// layout puts the code into r, at the bottom, in the middle.
+func (q *qrCode) layout(r rect, k, pixels float32) {
+	side := q.side(r, pixels)
+	x, y := r.x+(r.w-side)/2, r.y+r.h-side
+	place(q.img, rect{snap(x, pixels), snap(y, pixels), side, side}, k)
 }

@@ -214,7 +214,7 @@ func sampleConsent(crowded bool) booth.ConsentView {
 			"Used: for this collection only; no advertising, no face database.\n" +
 			"Kept: encrypted, sent to the review centre the school names; this station cannot open a submitted photo.\n" +
 			"Your rights: leave at any time; retake freely before submitting; ask to see, correct or delete.\n\n" +
-			"“Agree” means you have read this. If you decline, the staff offer another way.",
+			"\"Agree\" means you have read this. If you decline, the staff offer another way.",
 	}}
 	if crowded {
 		c.Body.ZH += "\n未满十四周岁的同学，请由监护人陪同并同意。境外证件持有人适用同样的规则。如对处理个人信息有疑问，可联系学校信息化办公室或拨打客服电话，我们在十五个工作日内答复。"

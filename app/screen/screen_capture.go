@@ -174,7 +174,12 @@ func (s *capture) layout(sp space) {
 		side.h -= sp.actions.h + gap
 		back = rect{} // above the shutter
 	}
+	px := s.ui.pixels()
+	s.preview.setRoom(stage.w*px, stage.h*px)
 	pic := stage.fitted(s.preview.ratio())
+	if w, h := s.preview.Size(); abs(pic.w*px-float32(w)) < 3 && abs(pic.h*px-float32(h)) < 3 {
+		pic = stage // the frame was made for the room: one pixel on one
+	}
 	place(s.stage.bg, pic, k)
 	radius(s.stage, k)
 	place(s.preview.img, pic, k)
@@ -236,3 +241,5 @@ func (s *capture) layout(sp space) {
 	}
 	place(s.flash, sp.window, k)
 }
+
+func abs(v float32) float32 { return max(v, -v) }

@@ -480,7 +480,9 @@ func (c *claimCard) layout(r rect, k float32) {
 	icon, words := status.insetXY(14, 2).cutLeft(28, 10)
 	place(c.icon.img, icon.centred(28, 28), k)
 	c.state.layoutMid(words, k)
-	text, code := rect{in.x + 8, in.y, in.w - 16, in.h}.cutBottom(min(56, max(38, in.h-qrSide)), 0)
-	c.text.layoutMid(text, k)
-	c.qr.layout(code, k, c.p.ui.pixels())
+	px := c.p.ui.pixels()
+	side := c.qr.side(rect{w: in.w, h: in.h - 38}, px)
+	code, text := in.cutTop(side+max(0, (in.h-side-60)/2), 0)
+	c.qr.layout(code, k, px)
+	c.text.layoutMid(text.insetXY(8, 0), k)
 }

@@ -100,7 +100,7 @@ func newSealing(u *ui) screen {
 	s.fill = func(s *notice, _ booth.View) {
 		s.tone(booth.Note, "lock")
 		s.head.set(s.ui, booth.Text{ZH: "正在安全保存…", EN: "Saving your photo safely…"})
-		s.body.set(s.ui, booth.Text{ZH: "请稍等，不要离开。看到“已安全保存”才算完成。", EN: "Please stay. It is done only when you see “Safely saved”."})
+		s.body.set(s.ui, booth.Text{ZH: "请稍等，不要离开。看到“已安全保存”才算完成。", EN: "Please stay. It is done only when you see \"Safely saved\"."})
 	}
 	return s
 }

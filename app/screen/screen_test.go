@@ -28,7 +28,14 @@ func newBench(t testing.TB, size fyne.Size) *testBench {
 	t.Helper()
 	b := &testBench{now: sampleNow}
 	app := test.NewTempApp(t)
-	b.w = New(app, Options{Size: size, OnIntent: func(i booth.Intent) { b.sent = append(b.sent, i) }, Clock: func() time.Time { return b.now }})
+	w, err := New(app, Options{
+		Size: image.Pt(int(size.Width), int(size.Height)), OnIntent: func(i booth.Intent) { b.sent = append(b.sent, i) },
+		Clock: func() time.Time { return b.now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.w = w
 	b.w.Open()
 	b.w.win.Resize(size)
 	t.Cleanup(func() { b.w.win.Close() })
@@ -54,10 +61,10 @@ func TestDrawScreens(t *testing.T) {
 				for _, s := range list {
 					b.w.Show(s.View)
 					if s.View.State == booth.Framing || s.View.State == booth.Countdown || s.View.State == booth.Standardising {
-						buf := b.w.Preview().Buffer(1280, 720)
+						buf := b.w.Buffer(b.w.PreviewSize())
 						fillRoom(buf)
 						b.w.preview.frozen = false
-						b.w.Preview().Offer(buf, 7)
+						b.w.Offer(buf, 7)
 					}
 					out := filepath.Join(dir, fmt.Sprintf("%s-%s-%s-%s.png", name, lang, kind, s.Name))
 					writePNG(t, out, b.w.win.Canvas().Capture())
@@ -70,7 +77,8 @@ func TestDrawScreens(t *testing.T) {
 func fillRoom(img *image.RGBA) {
 	draw.Draw(img, img.Rect, image.NewUniform(color.RGBA{205, 203, 198, 255}), image.Point{}, draw.Src)
 	p := samplePortrait(color.RGBA{205, 203, 198, 255})
-	draw.Draw(img, image.Rect(400, 80, 880, 720), p, image.Point{}, draw.Src)
+	at := image.Pt((img.Rect.Dx()-480)/2, img.Rect.Dy()-640)
+	draw.Draw(img, image.Rectangle{Min: at, Max: at.Add(image.Pt(480, 640))}, p, image.Point{}, draw.Src)
 }
 
 func writePNG(t *testing.T, path string, img image.Image) {

@@ -1,10 +1,14 @@
 package screen
 
 import (
+	"bytes"
 	"fmt"
 	"image"
 	"image/color"
 	"log/slog"
+	"math"
+	"strconv"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -15,11 +19,12 @@ import (
 	"github.com/yunzhao-station/yunzhao/assets/icons"
 )
 
-// drawing returns a vector drawing tinted for its surface. The name carries the
-// tint, because the toolkit caches rendered drawings by name.
-func drawing(name string, tint color.NRGBA) fyne.Resource {
+// drawing returns a vector drawing tinted for its surface, with lines of the
+// given width in pixels (0 = as drawn). The name carries both, because the
+// toolkit caches rendered drawings by name.
+func drawing(name string, tint color.NRGBA, line float32) fyne.Resource {
 	hex := fmt.Sprintf("#%02X%02X%02X", tint.R, tint.G, tint.B)
-	if len(name) > 5 && name[:5] == "rule-" {
+	if strings.HasPrefix(name, "rule-") {
 		hex = ""
 	}
 	data, err := icons.SVG(name, hex)
@@ -27,14 +32,27 @@ func drawing(name string, tint color.NRGBA) fyne.Resource {
 		slog.Error("an interface drawing is missing", "name", name, "err", err)
 		data, _ = icons.SVG("note", hex)
 	}
-	return &fyne.StaticResource{StaticName: name + hex + ".svg", StaticContent: data}
+	width := ""
+	if line > 0 {
+		width = strconv.FormatFloat(float64(line), 'f', 1, 32)
+		data = bytes.ReplaceAll(data, []byte(signLine), []byte(`stroke-width="`+width+`"`))
+	}
+	return &fyne.StaticResource{StaticName: name + hex + "-" + width + ".svg", StaticContent: data}
 }
+
+// Signs are drawn on a 24 × 24 grid with lines 2 wide. The toolkit scales the
+// outline but not the line, so the line is set for the size shown.
+const (
+	signGrid = 24
+	signLine = `stroke-width="2"`
+)
 
 // sign is a tinted drawing that can change.
 type sign struct {
 	img  *canvas.Image
 	name string
 	tint color.NRGBA
+	line float32
 }
 
 func newSign(name string, tint color.NRGBA) *sign {
@@ -48,8 +66,25 @@ func (s *sign) set(name string, tint color.NRGBA) {
 		return
 	}
 	s.name, s.tint = name, tint
+	s.draw()
+}
+
+// sharpen sets the line for the size the sign has on the screen; pixels is how
+// many physical pixels a toolkit unit has.
+func (s *sign) sharpen(pixels float32) {
+	size := s.img.Size()
+	side := min(size.Width, size.Height) * pixels
+	line := max(1, float32(math.Round(float64(side/signGrid*2*2)))/2)
+	if side < 2 || line == s.line {
+		return
+	}
+	s.line = line
+	s.draw()
+}
+
+func (s *sign) draw() {
 	s.img.Image = nil
-	s.img.Resource = drawing(name, tint)
+	s.img.Resource = drawing(s.name, s.tint, s.line)
 	s.img.Refresh()
 }
 
@@ -259,6 +294,7 @@ func (b *button) arrange() {
 		}
 	}
 	setVisible(b.icon.img, hasIcon)
+	b.icon.sharpen(b.ui.pixelsPer)
 	if b.second == "" {
 		b.a.mid().layout(inner, k)
 		b.b.layout(inner, k)

@@ -1,6 +1,9 @@
 package screen
 
 import (
+	"errors"
+	"fmt"
+	"image"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -14,12 +17,15 @@ import (
 
 // Options are what a Window needs.
 type Options struct {
-	Size       fyne.Size          // of the window in toolkit units; zero = 1280×800
+	Size       image.Point        // of the window in pixels at the toolkit's scale 1; zero = 1280×800
 	Fullscreen bool               // cover the monitor: the kiosk's way
-	OnIntent   func(booth.Intent) // called on the interface goroutine; must not block. nil = intents are dropped
+	OnIntent   func(booth.Intent) // required; called on the interface goroutine, so it must not block
 	Clock      func() time.Time   // for debouncing and scanner bursts; nil = time.Now
 	Title      string             // of the window, for window managers; "" = the product's name
 }
+
+// minSide is the smallest window side at which a finger can hit every key.
+const minSide = 600
 
 // Window is the booth's one window.
 type Window struct {
@@ -47,25 +53,30 @@ type Window struct {
 	targets  []Target
 }
 
-// New builds every screen once and a window that shows none of them yet; call
-// Show with a view, then Run or the fyne.App's Run. It must be called on the
-// main goroutine, before the app runs.
-func New(app fyne.App, opts Options) *Window {
-	if opts.Size.IsZero() {
-		opts.Size = fyne.NewSize(1280, 800)
+// New builds every screen once and a window that shows none of them yet; give
+// it a view with Show, then ShowAndRun. It must be called on the main goroutine,
+// before the app runs. It refuses a missing OnIntent and a window too small for
+// fingers.
+func New(app fyne.App, opts Options) (*Window, error) {
+	if opts.OnIntent == nil {
+		return nil, errors.New("make the booth's window: no OnIntent")
 	}
+	if opts.Size == (image.Point{}) {
+		opts.Size = image.Pt(1280, 800)
+	}
+	if min(opts.Size.X, opts.Size.Y) < minSide {
+		return nil, fmt.Errorf("make the booth's window: %d×%d pixels, need at least %d each way", opts.Size.X, opts.Size.Y, minSide)
+	}
+	size := fyne.NewSize(float32(opts.Size.X), float32(opts.Size.Y))
 	if opts.Clock == nil {
 		opts.Clock = time.Now
-	}
-	if opts.OnIntent == nil {
-		opts.OnIntent = func(booth.Intent) {}
 	}
 	if opts.Title == "" {
 		opts.Title = "云照站 Yunzhao Station"
 	}
 	app.Settings().SetTheme(Theme{})
 	u := &ui{k: 1, pixelsPer: 1, lang: booth.ZH, clock: opts.Clock, send: opts.OnIntent, lastKey: map[string]time.Time{}}
-	w := &Window{win: app.NewWindow(opts.Title), ui: u, size: opts.Size}
+	w := &Window{win: app.NewWindow(opts.Title), ui: u, size: size}
 	w.preview = newPreview()
 	w.keys = keyboard{clock: opts.Clock}
 
@@ -118,7 +129,7 @@ func New(app fyne.App, opts Options) *Window {
 	w.win.SetPadded(false)
 	w.win.SetContent(w.content)
 	w.win.SetMaster()
-	w.win.Resize(opts.Size)
+	w.win.Resize(size)
 	if opts.Fullscreen {
 		w.win.SetFullScreen(true)
 	}
@@ -126,7 +137,7 @@ func New(app fyne.App, opts Options) *Window {
 	c.SetOnTypedRune(w.typedRune)
 	c.SetOnTypedKey(w.typedKey)
 	w.win.SetCloseIntercept(func() {}) // a kiosk's window is closed by its program, not by a key
-	return w
+	return w, nil
 }
 
 // states in the order of a visit: the order screens are stacked in.
@@ -138,11 +149,28 @@ var states = []booth.State{
 // Preview is where live frames go.
 func (w *Window) Preview() *Preview { return w.preview }
 
-// Open puts the window on the monitor. Main goroutine, before or while the app runs.
+// PreviewSize is Preview().Size(), Buffer its Buffer, Offer its Offer and Shown
+// its Shown, for those who feed frames and know a window only.
+func (w *Window) PreviewSize() (width, height int) { return w.preview.Size() }
+
+// Buffer is Preview().Buffer.
+func (w *Window) Buffer(width, height int) *image.RGBA { return w.preview.Buffer(width, height) }
+
+// Offer is Preview().Offer.
+func (w *Window) Offer(img *image.RGBA, seq uint64) { w.preview.Offer(img, seq) }
+
+// Shown is Preview().Shown.
+func (w *Window) Shown() uint64 { return w.preview.Shown() }
+
+// Open puts the window on the monitor without running the app. Main goroutine.
 func (w *Window) Open() { w.win.Show() }
 
-// Close takes the window away for good. Interface goroutine.
-func (w *Window) Close() { w.win.Close() }
+// ShowAndRun puts the window on the monitor and runs the app until Close. Main
+// goroutine.
+func (w *Window) ShowAndRun() { w.win.ShowAndRun() }
+
+// Close takes the window away for good, which ends ShowAndRun. Any goroutine.
+func (w *Window) Close() { fyne.Do(w.win.Close) }
 
 // Show makes v the visible view. It may be called from any goroutine and never
 // blocks: when the interface is busy, only the newest view is kept.
@@ -221,8 +249,11 @@ func (w *Window) arrange() {
 	s := w.chrome.layout(window)
 	if w.current != nil {
 		w.current.layout(s)
+		w.current.base().sharpen()
 	}
 	w.ask.layout(window)
+	w.chrome.sharpen()
+	w.ask.sharpen()
 	w.refreshTargets()
 }
 
@@ -257,9 +288,9 @@ func (w *Window) refreshTargets() {
 	c := w.win.Canvas()
 	add := func(t Target, o fyne.CanvasObject) {
 		x0, y0 := c.PixelCoordinateForPosition(o.Position())
-		x1, y1 := c.PixelCoordinateForPosition(o.Position().AddXY(o.Size().Width, o.Size().Height))
+		width, height := c.PixelCoordinateForPosition(fyne.NewPos(o.Size().Width+0.01, o.Size().Height+0.01))
 		wide, high := c.PixelCoordinateForPosition(fyne.NewPos(w.size.Width, w.size.Height))
-		t.X, t.Y, t.W, t.H = x0, y0, min(x1, wide)-x0, min(y1, high)-y0
+		t.X, t.Y, t.W, t.H = x0, y0, min(width, wide-x0), min(height, high-y0)
 		if t.W > 0 && t.H > 0 {
 			list = append(list, t)
 		}
