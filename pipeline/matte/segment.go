@@ -321,15 +321,18 @@ func (c *cutter) calibrate(scale int, d [3][]float32, backdrop []uint8) {
 		in = c.mtmp2
 		shrink(in, backdrop, c.mtmp3, c.w, c.h, r)
 	}
-	const enough = 400 // pixels
+	const (
+		every  = 29 // a few hundred to two thousand samples make a median
+		enough = 40
+	)
 	m := c.white[scale]
 	z := c.tmp[:0]
-	for i, v := range in {
-		if v != 0 && i%3 == 0 {
+	for i := 0; i < len(in); i += every {
+		if in[i] != 0 {
 			z = append(z, m.norm2(d[0][i], d[1][i], d[2][i]))
 		}
 	}
-	if len(z) < enough/3 {
+	if len(z) < enough {
 		return
 	}
 	mid := median(z)
@@ -515,7 +518,9 @@ func (c *cutter) evidence(round int) {
 				box(dk[ch], c.d[ch], c.tmp, w, h, r, false)
 			}
 		}
-		c.calibrate(scale, dk, sure)
+		if round < 2 {
+			c.calibrate(scale, dk, sure)
+		}
 		fine, here := c.white[0], c.white[scale]
 		z, z1 := c.gradX, c.gradY // free since the step costs are known
 		halves(h, func(lo, hi int) {

@@ -16,6 +16,7 @@ import (
 
 var (
 	table = flag.Bool("matte-table", false, "print the accuracy table over all scenes")
+	rival = flag.Bool("matte-grabcut", true, "measure GrabCut beside it in the table (seconds a scene)")
 	dump  = flag.String("matte-dump", "", "write alpha and composites of the table's scenes to this folder")
 )
 
@@ -98,6 +99,8 @@ type result struct {
 	drift      matte.Drift
 	segment    time.Duration
 	render     time.Duration
+	grab       mattetest.Score
+	grabTime   time.Duration
 }
 
 func TestMatteTable(t *testing.T) {
@@ -126,21 +129,46 @@ func TestMatteTable(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	var sum, worst mattetest.Score
-	fmt.Printf("%-28s %8s %8s %8s %6s %8s %6s %6s\n", "scene", "MSE", "band", "colour", "conf", "contrast", "seg ms", "ren ms")
+	fmt.Printf("%-40s | %7s %7s %7s %6s %6s %6s | GrabCut %6s %7s %7s %7s\n",
+		"scene", "MSE", "band", "colour", "conf", "seg ms", "ren ms", "MSE", "band", "colour", "ms")
 	for _, r := range results {
-		fmt.Printf("%-28s %8.2f %8.1f %8.1f %6.2f %8.1f %6d %6d\n", r.name, r.MSE, r.Band, r.Colour, r.confidence, r.contrast,
-			r.segment.Milliseconds(), r.render.Milliseconds())
-		sum.MSE += r.MSE
-		sum.Band += r.Band
-		sum.Colour += r.Colour
-		worst.MSE = max(worst.MSE, r.MSE)
-		worst.Band = max(worst.Band, r.Band)
-		worst.Colour = max(worst.Colour, r.Colour)
+		fmt.Printf("%-40s | %7.2f %7.1f %7.1f %6.2f %6d %6d | %14.1f %7.1f %7.1f %7d\n", r.name, r.MSE, r.Band, r.Colour, r.confidence,
+			r.segment.Milliseconds(), r.render.Milliseconds(), r.grab.MSE, r.grab.Band, r.grab.Colour, r.grabTime.Milliseconds())
 	}
-	n := float64(len(list))
-	fmt.Printf("%-28s %8.2f %8.1f %8.1f\n", "mean", sum.MSE/n, sum.Band/n, sum.Colour/n)
-	fmt.Printf("%-28s %8.2f %8.1f %8.1f\n", "worst", worst.MSE, worst.Band, worst.Colour)
+	var total total
+	for _, r := range results {
+		total.add(r)
+	}
+	total.print()
+}
+
+// total gathers mean and worst over the table.
+type total struct {
+	n                     float64
+	own, worst, grab, bad mattetest.Score
+}
+
+func (t *total) add(r result) {
+	t.n++
+	for _, s := range []struct {
+		sum, worst *mattetest.Score
+		v          mattetest.Score
+	}{{&t.own, &t.worst, r.Score}, {&t.grab, &t.bad, r.grab}} {
+		s.sum.MSE += s.v.MSE
+		s.sum.Band += s.v.Band
+		s.sum.Colour += s.v.Colour
+		s.worst.MSE = max(s.worst.MSE, s.v.MSE)
+		s.worst.Band = max(s.worst.Band, s.v.Band)
+		s.worst.Colour = max(s.worst.Colour, s.v.Colour)
+	}
+}
+
+func (t *total) print() {
+	line := func(name string, a, g mattetest.Score, k float64) {
+		fmt.Printf("%-40s | %7.2f %7.1f %7.1f %20s | %14.1f %7.1f %7.1f\n", name, a.MSE/k, a.Band/k, a.Colour/k, "", g.MSE/k, g.Band/k, g.Colour/k)
+	}
+	line("mean", t.own, t.grab, t.n)
+	line("worst", t.worst, t.bad, 1)
 }
 
 func measure(t *testing.T, m *matte.Matter, v variant, seed uint64) result {
@@ -149,6 +177,9 @@ func measure(t *testing.T, m *matte.Matter, v variant, seed uint64) result {
 	if err != nil {
 		t.Error(err)
 		return result{}
+	}
+	if v.cam.Plates == 1 {
+		s.Name += " (1-frame plate)"
 	}
 	if v.bare {
 		plate = nil
@@ -172,7 +203,16 @@ func measure(t *testing.T, m *matte.Matter, v variant, seed uint64) result {
 		r.render = min(r.render, time.Since(start))
 		r.confidence, r.contrast, r.drift = seg.Confidence, seg.Contrast, seg.Drift
 	}
-	r.Score = s.Truth(480, 640).Score(p.Alpha, p.RGBA, lightBlue)
+	truth := s.Truth(480, 640)
+	r.Score = truth.Score(p.Alpha, p.RGBA, lightBlue)
+	if *rival {
+		g, took, err := grabCut(s, p.Cut, 480, 640)
+		if err != nil {
+			t.Error(err)
+			return r
+		}
+		r.grab, r.grabTime = truth.Score(g.Alpha, g.RGBA, lightBlue), took
+	}
 	if *dump != "" {
 		mattetest.Save(t, *dump, s, p)
 	}
