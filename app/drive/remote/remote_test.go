@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,6 +181,63 @@ func TestServerBoundsItsConnections(t *testing.T) {
 	}
 	if s, err := dial(t, path).State(t.Context()); err == nil {
 		t.Errorf("connection %d was answered: %+v", maxConns+1, s)
+	}
+}
+
+// Another user who gets past the socket's mode is still not answered.
+func TestServerAnswersItsOwnUserOnly(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: needs root, to become another user")
+	}
+	// Not t.TempDir, which other users cannot enter at all.
+	dir, err := os.MkdirTemp("", "drive-remote-*") //nolint:usetesting // see above
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := filepath.Join(dir, "kiosk.sock")
+	s, err := Listen(t.Context(), path, &booth{state: "idle"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, p := range []string{dir, path} {
+		if err := os.Chmod(p, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var answer []byte
+	var asked error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// Only this thread becomes nobody, and it ends with the goroutine.
+		runtime.LockOSThread()
+		const same, nobody = ^uintptr(0), 65534
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, same, nobody, same); errno != 0 {
+			asked = errno
+			return
+		}
+		conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+		if err != nil {
+			asked = err
+			return
+		}
+		defer conn.Close()
+		// All of these may fail: the refusal comes at once.
+		_, _ = fmt.Fprintln(conn, `{"op":"state"}`)
+		_ = conn.CloseWrite()
+		answer, _ = io.ReadAll(conn)
+	}()
+	<-done
+	if asked != nil {
+		t.Skipf("SKIPPED: cannot connect as another user here: %v", asked)
+	}
+	if len(answer) != 0 {
+		t.Errorf("another user was answered %q", answer)
+	}
+	if _, err := dial(t, path).State(t.Context()); err != nil {
+		t.Errorf("the own user: %v", err)
 	}
 }
 
