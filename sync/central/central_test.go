@@ -361,3 +361,31 @@ func (w *world) student(ref string) wire.Student {
 func studentA(n int) string { return fmt.Sprintf("%s/%s-%03d", DemoBatchPaid, DemoBatchPaid, n) }
 
 func refOf(s string) string { return s[strings.IndexByte(s, '/')+1:] }
+
+// testPortrait is a head and shoulders before a blue backdrop, enough to judge a page by.
+func testPortrait(t *testing.T, w, h int) []byte {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, w, h))
+	cx, cy, r := float64(w)/2, float64(h)*0.40, float64(h)*0.19
+	for y := range h {
+		for x := range w {
+			dx, dy := float64(x)-cx, float64(y)-cy
+			c := color.RGBA{100, 197, 255, 255}
+			if sx, sy := dx/(1.75*r), (float64(y)-float64(h))/(1.9*r); sx*sx+sy*sy < 1 {
+				c = color.RGBA{40, 46, 66, 255}
+			}
+			if hy := dy + 0.35*r; dx*dx+hy*hy < 1.02*r*r {
+				c = color.RGBA{38, 30, 28, 255}
+			}
+			if dx*dx/(0.68*r*r)+dy*dy/(1.1*r*r) < 1 && dy > -0.45*r {
+				c = color.RGBA{233, 194, 168, 255}
+			}
+			img.SetRGBA(x, y, c)
+		}
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, img, nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}

@@ -65,6 +65,7 @@ func loadPages() (*pages, error) {
 		"yuan":    yuan,
 		"when":    when,
 		"num":     num,
+		"limits":  limits,
 		"state":   stateText,
 		"reason":  func(code string) string { zh, _ := reasonText(code); return zh },
 		"flag":    flagText,
@@ -153,6 +154,19 @@ func num(v *float64) string {
 		return "—"
 	}
 	return strconv.FormatFloat(*v, 'g', 4, 64)
+}
+
+// limits shows the window that a value must lie in.
+func limits(lo, hi *float64) string {
+	switch {
+	case lo != nil && hi != nil:
+		return num(lo) + " – " + num(hi)
+	case lo != nil:
+		return "≥ " + num(lo)
+	case hi != nil:
+		return "≤ " + num(hi)
+	}
+	return ""
 }
 
 func stateText(s string) string {
