@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"log/slog"
 	"math"
 	"os"
 	"strings"
@@ -59,6 +60,9 @@ func Connect(name string) (*Display, error) {
 }
 
 func connect(name string) (*Display, error) {
+	// The library talks to stderr of its own accord, of a missing .Xauthority
+	// first of all. What matters it returns as errors too.
+	xgb.Logger.SetOutput(debugLog{})
 	conn, err := xgb.NewConnDisplay(name)
 	if err != nil {
 		return nil, err
@@ -241,6 +245,14 @@ func pause(ctx context.Context, d time.Duration) error {
 func (d *Display) fake(kind, detail byte, x, y int16) error {
 	err := xtest.FakeInputChecked(d.conn, kind, detail, xproto.TimeCurrentTime, d.screen.Root, x, y, 0).Check()
 	return ended(err)
+}
+
+// debugLog takes what the X library says.
+type debugLog struct{}
+
+func (debugLog) Write(p []byte) (int, error) {
+	slog.Debug("X library", "said", strings.TrimSpace(string(p)))
+	return len(p), nil
 }
 
 // errEnded says plainly what an X library reports as io.EOF.
