@@ -1,7 +1,6 @@
 package quality
 
 import (
-	"image"
 	"math"
 )
 
@@ -122,7 +121,8 @@ func distance(free []bool, w, h int) []float32 {
 	return out
 }
 
-// grid sizes of the low-frequency comparison.
+// shadowCell is the side, in output pixels, of the squares that light is
+// compared over.
 const shadowCell = 8
 
 // shadow is the largest low-frequency loss of light next to the person, in
@@ -135,34 +135,26 @@ func (o *output) shadow() (float64, bool) {
 	if gw < 8 || gh < 8 {
 		return 0, false
 	}
-	lin := linear()
 	free := make([]bool, gw*gh)
 	ratio := make([]float64, gw*gh)
-	sum := func(img *image.RGBA, x, y int) float64 {
-		s := 0.0
-		for j := y; j < y+shadowCell; j++ {
-			for i := x; i < x+shadowCell; i++ {
-				q := img.Pix[j*img.Stride+4*i:]
-				s += float64(.2126*lin[q[0]] + .7152*lin[q[1]] + .0722*lin[q[2]])
-			}
-		}
-		return s
-	}
+	var mistaken []float64
 	for gy := range gh {
 		for gx := range gw {
 			x, y := gx*shadowCell, gy*shadowCell
-			a := uint8(0)
+			lo, hi := uint8(255), uint8(0)
 			for j := y; j < y+shadowCell; j++ {
-				for i := x; i < x+shadowCell; i++ {
-					a = max(a, o.alpha[j*o.w+i])
+				for _, a := range o.alpha[j*o.w+x : j*o.w+x+shadowCell] {
+					lo, hi = min(lo, a), max(hi, a)
 				}
 			}
-			if a >= 8 {
-				continue
-			}
-			if b := sum(o.plate, x, y); b > .002*shadowCell*shadowCell {
-				free[gy*gw+gx] = true
-				ratio[gy*gw+gx] = sum(o.cut, x, y) / b
+			i := gy*gw + gx
+			switch {
+			case hi < 8:
+				ratio[i], _, free[i] = o.dimmed(x, y)
+			case lo >= 64 && o.besideHead(x+shadowCell/2, y+shadowCell/2):
+				if r, plain, ok := o.dimmed(x, y); ok && plain && r > .4 && r < .97 {
+					mistaken = append(mistaken, r)
+				}
 			}
 		}
 	}
@@ -190,7 +182,52 @@ func (o *output) shadow() (float64, bool) {
 	if !(ref > 0) {
 		return 0, false
 	}
+	// A hard shadow beside the head may have been cut out with the person, where
+	// it hides from the rest of this measure and spoils the portrait.
+	if len(mistaken) >= 6 {
+		ring = append(ring, mistaken...)
+	}
 	return max(100*(1-percentile(ring, .04)/ref), 0), true
+}
+
+// besideHead tells whether a point lies at the height of the head and further
+// out than ears are.
+func (o *output) besideHead(x, y int) bool {
+	return float64(y) > o.eyes.Y-1.6*o.ied && float64(y) < o.chinY-.2*o.ied && math.Abs(float64(x)-o.eyes.X) > 1.2*o.ied
+}
+
+// dimmed is the light in a cell over what the plate has there; plain tells
+// whether the cell is the backdrop's colour and as smooth, only darker.
+func (o *output) dimmed(x, y int) (ratio float64, plain, ok bool) {
+	lin := linear()
+	var cut, plate [3]float64
+	var sum, sq float64
+	for j := y; j < y+shadowCell; j++ {
+		c := o.cut.Pix[j*o.cut.Stride+4*x:]
+		p := o.plate.Pix[j*o.plate.Stride+4*x:]
+		for i := 0; i < 4*shadowCell; i += 4 {
+			for ch := range 3 {
+				cut[ch] += float64(lin[c[i+ch]])
+				plate[ch] += float64(lin[p[i+ch]])
+			}
+			l := float64(lin[c[i+1]])
+			sum += l
+			sq += l * l
+		}
+	}
+	const n = shadowCell * shadowCell
+	light := luminance(plate[0], plate[1], plate[2])
+	if light < .002*n || min(plate[0], plate[1], plate[2]) <= 0 {
+		return 0, false, false
+	}
+	lo, hi := math.Inf(1), 0.0
+	for ch := range 3 {
+		r := cut[ch] / plate[ch]
+		lo, hi = min(lo, r), max(hi, r)
+	}
+	mean := sum / n
+	deviation := math.Sqrt(max(sq/n-mean*mean, 0))
+	return luminance(cut[0], cut[1], cut[2]) / light, hi-lo < .08*hi && deviation < .1*mean, true
 }
 
 // rim compares the outermost band of the person with the backdrop behind it:

@@ -327,7 +327,8 @@ func (p *patch) headwear(o *output) float64 {
 			}
 			n++
 			c := labOf(p.pix[3*i], p.pix[3*i+1], p.pix[3*i+2])
-			if h := c.hue(); c.chroma() > 28 && (h < 20 || h > 95) {
+			// Hair and skin are yellow to red, and never this vivid.
+			if h := c.hue(); c.chroma() > 55 || c.chroma() > 28 && (h < 20 || h > 95) {
 				vivid++
 			}
 		}

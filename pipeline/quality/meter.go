@@ -106,9 +106,10 @@ type Input struct {
 	Cut      *image.RGBA // crop of the untouched frame, at output size
 	Portrait *image.RGBA // the final composite, at output size
 	Alpha    *image.Gray // coverage of the person, at output size
-	// PlateCut is the empty backdrop for the same crop, at output size, fitted
-	// to the frame in brightness and colour as a whole. It must not follow the
-	// person's shadow, or the shadow cannot be seen any more. nil: no plate.
+	// PlateCut is the empty backdrop for the same crop, at output size: as it was
+	// taken, or fitted to the frame in brightness and colour as a whole. It must
+	// not follow the light from place to place, or the person's shadow cannot be
+	// seen any more. nil: no plate.
 	PlateCut   *image.RGBA
 	Background color.RGBA // of the portrait; alpha 0 = the backdrop is kept
 	Geometry   Geometry

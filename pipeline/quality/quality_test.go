@@ -1,12 +1,17 @@
 package quality
 
 import (
+	"bytes"
 	"image"
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/yunzhao-station/yunzhao/assets/specs"
 	"github.com/yunzhao-station/yunzhao/pipeline/face"
 )
 
@@ -553,7 +558,7 @@ func TestLive(t *testing.T) {
 			frame, _, _ := s.render()
 			const scale = 1920. / 640
 			var got []string
-			for _, v := range m.Live(frame, detect(t, frame), scale) {
+			for _, v := range m.Live(frame, detect(t, frame, face.Options{}), scale) {
 				l := limits[v.ID]
 				if v.ID == Centred {
 					l = [2]float64{-8, 8}
@@ -587,7 +592,7 @@ func TestSameAnswer(t *testing.T) {
 func TestCheekWidth(t *testing.T) {
 	s := newScene(portrait(t, "student.png"))
 	frame, _, _ := s.render()
-	faces := detect(t, frame)
+	faces := detect(t, frame, face.Options{})
 	if len(faces) != 1 {
 		t.Fatalf("%d faces, want 1", len(faces))
 	}
@@ -690,7 +695,7 @@ func BenchmarkLive480x270(b *testing.B) {
 	s := newScene(portrait(b, "student.png"))
 	s.w, s.h = 480, 270
 	frame, _, _ := s.render()
-	faces := detect(b, frame)
+	faces := detect(b, frame, face.Options{})
 	if len(faces) == 0 {
 		b.Fatal("no face found")
 	}
@@ -698,5 +703,122 @@ func BenchmarkLive480x270(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Live(frame, faces, 4)
+	}
+}
+
+// TestHiddenShadow: a shadow that the matte took for a part of the person.
+func TestHiddenShadow(t *testing.T) {
+	s := newScene(portrait(t, "student.png"))
+	s.lens = behind(func(x, y int, c color.RGBA) color.RGBA {
+		if x > 500 && x < 660 && y > 150 && y < 480 {
+			return color.RGBA{uint8(float64(c.R) * .8), uint8(float64(c.G) * .8), uint8(float64(c.B) * .8), 255}
+		}
+		return c
+	})
+	in := s.input(t)
+	if len(in.Faces) != 1 {
+		t.Fatalf("%d faces, want 1", len(in.Faces))
+	}
+	for y := range in.Cut.Rect.Dy() {
+		for x := range in.Cut.Rect.Dx() {
+			if c := in.Cut.RGBAAt(x, y); x > 240 && y < 480 && c.R > 150 && c.R < 185 && c.R-c.B < 12 {
+				in.Alpha.SetGray(x, y, color.Gray{Y: 255})
+			}
+		}
+	}
+	savePNG(t, "hidden shadow", in.Alpha)
+	if got := measured(New().Full(in))[BackgroundShadow]; !got.Known || got.Value < 20 {
+		t.Errorf("background_shadow is %s, want more than 20", describe(got))
+	}
+}
+
+func TestHeadwearHint(t *testing.T) {
+	student := portrait(t, "student.png")
+	for name, tt := range map[string]struct {
+		paint func(*image.NRGBA)
+		seen  bool
+	}{
+		"hair":      {nil, false},
+		"red cap":   {dyedHair(190, 30, 40), true},
+		"blue cap":  {dyedHair(40, 60, 170), true},
+		"red hair":  {dyedHair(120, 62, 38), false},
+		"blonde":    {dyedHair(190, 160, 110), false},
+		"grey hair": {dyedHair(150, 150, 152), false},
+	} {
+		s := newScene(student)
+		s.paint = tt.paint
+		if got := measured(New().Full(s.input(t)))[Headwear]; got.Hint > .5 != tt.seen {
+			t.Errorf("%s: %s", name, describe(got))
+		}
+	}
+}
+
+// dyedHair dyes everything above the forehead.
+func dyedHair(r, g, b float64) func(*image.NRGBA) {
+	return func(p *image.NRGBA) {
+		each(p, func(_, v float64, c color.NRGBA) color.NRGBA {
+			if v < -1 {
+				k := .85 + .3*float64(c.G)/255
+				return color.NRGBA{uint8(r * k), uint8(g * k), uint8(b * k), c.A}
+			}
+			return c
+		})
+	}
+}
+
+func TestPlaceOnTurnedCrop(t *testing.T) {
+	o := &output{w: 400, h: 400, in: Input{Crop: Crop{X: 100, Y: 100, W: 200, H: 200, RotationDeg: 90}}}
+	for _, tt := range []struct{ from, to face.Point }{
+		{face.Point{X: 200, Y: 200}, face.Point{X: 200, Y: 200}},
+		{face.Point{X: 250, Y: 200}, face.Point{X: 200, Y: 300}}, // clockwise: right becomes down
+		{face.Point{X: 200, Y: 150}, face.Point{X: 300, Y: 200}},
+	} {
+		if got := o.place(tt.from); math.Hypot(got.X-tt.to.X, got.Y-tt.to.Y) > 1e-9 {
+			t.Errorf("%v lies at %v, want %v", tt.from, got, tt.to)
+		}
+	}
+}
+
+// TestTexts: every rule that is measured has all its sentences in both
+// languages, and the sentences of a direction say both sides.
+func TestTexts(t *testing.T) {
+	raw, err := specs.Checks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Checks map[string]map[string]string `toml:"checks"`
+	}
+	if err := toml.Unmarshal(bytes.Join(raw, []byte("\n")), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range New().Full(Input{}) {
+		texts, ok := doc.Checks[m.ID]
+		if !ok {
+			t.Errorf("%s has no texts", m.ID)
+			continue
+		}
+		if _, ok := texts["unit"]; !ok {
+			t.Errorf("%s has no unit", m.ID)
+		}
+		for _, key := range []string{"rule", "title_zh", "title_en", "ok_zh", "ok_en", "low_zh", "low_en", "high_zh", "high_en", "unknown_zh", "unknown_en"} {
+			if texts[key] == "" {
+				t.Errorf("%s has no %s", m.ID, key)
+			}
+		}
+	}
+	for id, words := range map[string][4]string{
+		// value below the minimum, above the maximum: what the student must do
+		Roll:           {"向左", "向右", "to your left", "to your right"},
+		Yaw:            {"向左转", "向右转", "to the left", "to the right"},
+		Centred:        {"向左移", "向右移", "move a little to the left", "move a little to the right"},
+		ShouldersLevel: {"抬高右肩", "抬高左肩", "right shoulder", "left shoulder"},
+		Pitch:          {"抬头", "收下巴", "raise", "lower your chin"},
+	} {
+		for i, key := range []string{"low_zh", "high_zh", "low_en", "high_en"} {
+			if got := doc.Checks[id][key]; !strings.Contains(got, words[i]) {
+				t.Errorf("%s of %s is %q, want %q in it", key, id, got, words[i])
+			}
+		}
 	}
 }

@@ -161,7 +161,7 @@ func (s scene) place(p *image.NRGBA, frame *image.RGBA, alpha *image.Gray, heigh
 
 var detector = sync.OnceValues(face.NewDetector)
 
-func detect(t testing.TB, frame *image.RGBA) []face.Face {
+func detect(t testing.TB, frame *image.RGBA, opt face.Options) []face.Face {
 	t.Helper()
 	d, err := detector()
 	if err != nil {
@@ -169,7 +169,7 @@ func detect(t testing.TB, frame *image.RGBA) []face.Face {
 	}
 	gray := image.NewGray(frame.Rect)
 	draw.Draw(gray, gray.Rect, frame, image.Point{}, draw.Src)
-	faces, err := d.Detect(gray, face.Options{MinSize: 40})
+	faces, err := d.Detect(gray, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func detect(t testing.TB, frame *image.RGBA) []face.Face {
 func (s scene) input(t testing.TB) Input {
 	t.Helper()
 	frame, plate, alpha := s.render()
-	in := Input{Frame: frame, Faces: detect(t, frame), Background: color.RGBA{100, 197, 255, 255}}
+	in := Input{Frame: frame, Faces: detect(t, frame, face.Options{MinSize: 60, Upright: s.rollDeg == 0}), Background: color.RGBA{100, 197, 255, 255}}
 	if len(in.Faces) == 0 {
 		return in
 	}
