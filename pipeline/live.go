@@ -33,14 +33,16 @@ type LiveResult struct {
 // live is the state of the quick evaluation, apart from that of the photos, so
 // that neither waits for the other.
 type live struct {
-	mu   sync.Mutex
-	gray image.Gray
+	mu      sync.Mutex
+	gray    image.Gray
+	tracker *face.Tracker // nil: nobody seen yet
 }
 
 func (l *live) wipe() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	clear(l.gray.Pix[:cap(l.gray.Pix)])
+	l.tracker = nil
 }
 
 // tallHair is added to the usual crown, in distances between the pupils: before
@@ -61,8 +63,9 @@ func mean(pix []uint8) float64 {
 
 // Live evaluates a reduced picture of the frame (about 480 pixels wide, upright,
 // not mirrored) in a few milliseconds. frameWidth is the width of the full
-// upright frame in pixels, for the rules about resolution. It is safe to call
-// while Standardize runs.
+// upright frame in pixels, for the rules about resolution. Faces are followed
+// from call to call, so an onlooker may be noticed a few pictures late; Wipe
+// forgets them. It is safe to call while Standardize runs.
 func (z *Standardizer) Live(small *image.RGBA, frameWidth int, s *spec.Spec) (LiveResult, error) {
 	in := Input{Frame: small, Spec: s}
 	if err := in.check(); err != nil {
@@ -75,8 +78,11 @@ func (z *Standardizer) Live(small *image.RGBA, frameWidth int, s *spec.Spec) (Li
 	defer z.live.mu.Unlock()
 	lumaInto(&z.live.gray, small)
 	w, h := float64(small.Rect.Dx()), float64(small.Rect.Dy())
+	if z.live.tracker == nil {
+		z.live.tracker = z.detector.NewTracker()
+	}
 	// Whoever is smaller than this is too far away by any rule.
-	faces, err := z.detector.Detect(&z.live.gray, face.Options{MinSize: h / 8, Upright: true, MaxFaces: 2})
+	faces, err := z.live.tracker.Update(&z.live.gray, face.Options{MinSize: h / 8})
 	if err != nil {
 		return LiveResult{}, fmt.Errorf("find faces: %w", err)
 	}

@@ -38,6 +38,7 @@ func TestLive(t *testing.T) {
 		"two heads": {scene{w: 1920, h: 1080, x: 300, y: 205, scale: .76, second: true}, "person", false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			z.Wipe() // another visit
 			r, err := z.Live(preview(t, tc.scene), tc.scene.w, s)
 			if err != nil {
 				t.Fatal(err)
@@ -64,6 +65,7 @@ func TestReadyMeansAPhoto(t *testing.T) {
 	for _, sc := range []scene{
 		booth(), {w: 1920, h: 1080, x: 300, y: 205, scale: .76}, {w: 1920, h: 1080, x: 520, y: 160, scale: .82}, {w: 1920, h: 1080, x: 560, y: 240, scale: .73},
 	} {
+		z.Wipe()
 		live, err := z.Live(preview(t, sc), sc.w, s)
 		if err != nil {
 			t.Fatal(err)

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"image"
-	"image/color"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,14 +16,14 @@ import (
 
 // scene is a simulated booth.
 type scene struct {
-	w, h    int
-	x, y    float64 // where the student's upper left corner is, in frame px
-	scale   float64 // frame px a pixel of the cut-out
-	second  bool    // somebody stands behind
-	nobody  bool
-	seed    uint64
-	dim     float64     // light lost, 0 = none
-	shirtTo *color.RGBA // recolour the clothes
+	w, h   int
+	x, y   float64 // where the student's upper left corner is, in frame px
+	scale  float64 // frame px a pixel of the cut-out
+	second bool    // somebody stands behind
+	nobody bool
+	seed   uint64
+	dim    float64 // light lost, 0 = none
+	tilt   float64 // of the whole student, degrees clockwise
 }
 
 // booth is the usual scene: 1080p, the student in the middle.
@@ -42,12 +41,18 @@ func (s scene) render(t testing.TB) *image.RGBA {
 	}
 	at := s.seed*2654435761 + 1
 	m := image.NewRGBA(image.Rect(0, 0, s.w, s.h))
+	mx, my := s.x+550*s.scale, s.y+700*s.scale // what a tilt turns about
 	for y := range s.h {
 		for x := range s.w {
 			dx, dy := float64(x)/float64(s.w)-.5, float64(y)/float64(s.h)-.4
 			v := 214 - 60*(dx*dx+dy*dy)
 			px := [3]float64{v, v, v * .99}
-			s.over(&px, p, (float64(x)-s.x)/s.scale, (float64(y)-s.y)/s.scale)
+			tx, ty := float64(x), float64(y)
+			if s.tilt != 0 {
+				tx, ty = rotate(tx-mx, ty-my, -s.tilt)
+				tx, ty = tx+mx, ty+my
+			}
+			s.over(&px, p, (tx-s.x)/s.scale, (ty-s.y)/s.scale)
 			if s.second {
 				k := float64(s.w) / 1920
 				s.over(&px, p, (float64(x)-1300*k)/(.45*k), (float64(y)-420*k)/(.45*k))
@@ -70,11 +75,7 @@ func (s scene) over(px *[3]float64, p *image.NRGBA, u, v float64) {
 	q := p.Pix[int(v)*p.Stride+4*int(u):]
 	a := float64(q[3]) / 255
 	for c := range 3 {
-		fg := float64(q[c])
-		if s.shirtTo != nil && v > 800 {
-			fg = float64([3]uint8{s.shirtTo.R, s.shirtTo.G, s.shirtTo.B}[c])
-		}
-		px[c] = px[c]*(1-a) + fg*a
+		px[c] = px[c]*(1-a) + float64(q[c])*a
 	}
 }
 

@@ -344,8 +344,13 @@ func (p *photo) compose() error {
 	s, r := p.in.Spec, &p.res.Report
 	size := p.frame.Rect.Size()
 	frame := bounds{0, 0, float64(size.X), float64(size.Y)}
+	turn := 0.
+	if s.AllowRotate {
+		turn = uprightTurn(&p.faces[0])
+		p.head = p.head.turned(&p.faces[0], turn)
+	}
 	for again := false; ; again = true {
-		f := p.head.choose(s, frame, s.MaxUpscale)
+		f := p.head.choose(s, p.head.room(s, frame, turn), s.MaxUpscale)
 		layout := p.head.measure(f, s.Height)
 		missed := p.head.misses(f, s)
 		if (len(missed) > 0 || p.crownCut) && !p.in.Force {
@@ -353,10 +358,9 @@ func (p *photo) compose() error {
 			p.explain(missed, frame)
 			return nil
 		}
-		crop := p.snap(f)
+		crop := p.crop(f, turn)
 		r.Timings.Compose += p.lap()
-		port, err := p.z.matter.Render(p.seg, matte.Rect{X: float64(crop.X), Y: float64(crop.Y), W: float64(crop.Width), H: float64(crop.Height)},
-			s.Width, s.Height, s.Background.Color, s.Background.Keep)
+		port, err := p.render(crop)
 		if err != nil {
 			return fmt.Errorf("compose portrait: %w", err)
 		}
@@ -378,12 +382,17 @@ func (p *photo) compose() error {
 		if err != nil {
 			return fmt.Errorf("write portrait: %w", err)
 		}
+		for i := range measured {
+			if measured[i].ID == quality.Roll && measured[i].Known {
+				measured[i].Value += turn // of the photo, not of the frame
+			}
+		}
 		if !again && p.learn(measured, f) {
 			continue
 		}
 		p.report(measured, layout)
-		r.Crop = &Crop{X: float64(crop.X), Y: float64(crop.Y), Width: float64(crop.Width), Height: float64(crop.Height)}
-		r.Alpha = &crop
+		r.Crop = &crop
+		r.Alpha = &Region{int(math.Round(crop.X)), int(math.Round(crop.Y)), int(math.Round(crop.Width)), int(math.Round(crop.Height))}
 		r.Matte = string(p.seg.Method)
 		if s.Background.Keep {
 			r.Matte = "keep"
@@ -400,9 +409,9 @@ func (p *photo) compose() error {
 	}
 }
 
-func (p *photo) qualityInput(m *matte.Portrait, c Region) quality.Input {
+func (p *photo) qualityInput(m *matte.Portrait, c Crop) quality.Input {
 	in := quality.Input{
-		Frame: p.frame, Faces: p.faces, Crop: quality.Crop{X: float64(c.X), Y: float64(c.Y), W: float64(c.Width), H: float64(c.Height)},
+		Frame: p.frame, Faces: p.faces, Crop: quality.Crop{X: c.X, Y: c.Y, W: c.Width, H: c.Height, RotationDeg: c.RotationDeg},
 		Cut: m.Cut, Portrait: m.RGBA, Alpha: m.Alpha, PlateCut: m.PlateCut, Background: p.in.Spec.Background.Color,
 	}
 	if p.in.Spec.Background.Keep {
@@ -411,15 +420,48 @@ func (p *photo) qualityInput(m *matte.Portrait, c Region) quality.Input {
 	return in
 }
 
-// snap puts a framing on whole frame pixels, inside the frame. The sides are
-// off their proportions by less than a thousandth.
-func (p *photo) snap(f framing) Region {
+// crop is the frame rectangle of a framing. Unless it is turned, it lies on
+// whole pixels inside the frame, its sides off their proportions by less than a
+// thousandth.
+func (p *photo) crop(f framing, turn float64) Crop {
 	size := p.frame.Rect.Size()
 	x, y, w, h := p.head.rect(f, p.in.Spec.Width, p.in.Spec.Height)
-	c := Region{Width: min(int(math.Round(w)), size.X), Height: min(int(math.Round(h)), size.Y)}
-	c.X = min(max(int(math.Round(x)), 0), size.X-c.Width)
-	c.Y = min(max(int(math.Round(y)), 0), size.Y-c.Height)
-	return c
+	if turn != 0 {
+		cx, cy := unturn(p.faces[0].EyeMid(), x+w/2, y+h/2, turn)
+		return Crop{X: cx - w/2, Y: cy - h/2, Width: w, Height: h, RotationDeg: turn}
+	}
+	w, h = min(math.Round(w), float64(size.X)), min(math.Round(h), float64(size.Y))
+	return Crop{
+		X: min(max(math.Round(x), 0), float64(size.X)-w), Y: min(max(math.Round(y), 0), float64(size.Y)-h),
+		Width: w, Height: h,
+	}
+}
+
+// render makes the pictures of a crop. A turned one is cut upright with room
+// around it first, and then turned as a whole, so that the matte sees pixels as
+// the camera gave them.
+func (p *photo) render(c Crop) (*matte.Portrait, error) {
+	s := p.in.Spec
+	if c.RotationDeg == 0 {
+		return p.z.matter.Render(p.seg, matte.Rect{X: c.X, Y: c.Y, W: c.Width, H: c.Height}, s.Width, s.Height, s.Background.Color, s.Background.Keep)
+	}
+	w, h := enclose(c.Width, c.Height, c.RotationDeg)
+	kx, ky := float64(s.Width)/c.Width, float64(s.Height)/c.Height
+	m, err := p.z.matter.Render(p.seg, matte.Rect{X: c.X + (c.Width-w)/2, Y: c.Y + (c.Height-h)/2, W: w, H: h},
+		int(math.Round(w*kx)), int(math.Round(h*ky)), s.Background.Color, s.Background.Keep)
+	if err != nil {
+		return nil, err
+	}
+	for _, img := range []*image.RGBA{m.RGBA, m.Cut, m.PlateCut} {
+		if img != nil {
+			img.Pix = turnPixels(img.Pix, img.Stride, 4, img.Rect.Size(), s.Width, s.Height, c.RotationDeg)
+			img.Stride, img.Rect = 4*s.Width, image.Rect(0, 0, s.Width, s.Height)
+		}
+	}
+	a := m.Alpha
+	a.Pix = turnPixels(a.Pix, a.Stride, 1, a.Rect.Size(), s.Width, s.Height, c.RotationDeg)
+	a.Stride, a.Rect = s.Width, image.Rect(0, 0, s.Width, s.Height)
+	return m, nil
 }
 
 // learn takes the head's measures from the finished picture when they leave a

@@ -158,7 +158,6 @@ type Spec struct {
 
 	Geometry    Geometry
 	AllowRotate bool    // a tilted head may be turned upright in the picture
-	AllowMirror bool    // a mirrored picture may be saved
 	MaxUpscale  float64 // output pixels a frame pixel at most
 
 	limits map[string]Limit
@@ -302,7 +301,7 @@ func parse(data []byte, depth int) (*Spec, error) {
 	p := problems{}
 	s := &Spec{
 		ID: d.ID, Version: d.Version, TitleZH: d.TitleZH, TitleEN: d.TitleEN, Source: d.Source,
-		AllowRotate: d.Rotate, AllowMirror: d.Mirror, limits: map[string]Limit{},
+		AllowRotate: d.Rotate, limits: map[string]Limit{},
 	}
 	p.check(idPattern.MatchString(d.ID), "id", "%q must be 1 to 40 lower-case letters, digits and dashes", d.ID)
 	p.check(d.Version != "" && len(d.Version) <= 40, "version", "must be 1 to 40 characters")
@@ -337,6 +336,8 @@ func parse(data []byte, depth int) (*Spec, error) {
 		b.Name = n
 		s.Alternates = append(s.Alternates, b)
 	}
+	// The key is there to say so in the file: no authority takes a mirrored photo.
+	p.check(!d.Mirror, "allow_mirror", "must be false: a saved photo is never mirrored")
 	p.geometry(s, d.Geometry)
 	if d.LimitsFrom != "" {
 		p.inherit(s, d.LimitsFrom, depth)

@@ -34,8 +34,8 @@ func TestBuiltInStandards(t *testing.T) {
 			t.Errorf("%s: %v", id, err)
 			continue
 		}
-		if s.ID != id || s.Source == "" || s.AllowMirror {
-			t.Errorf("%s: id %q, source %q, mirror %v", id, s.ID, s.Source, s.AllowMirror)
+		if s.ID != id || s.Source == "" {
+			t.Errorf("%s: id %q, source %q", id, s.ID, s.Source)
 		}
 		for _, c := range []string{"single_face", "pixels", "dpi", "inter_eye_distance"} {
 			if s.Limit(c).Level == LevelOff {
@@ -153,6 +153,7 @@ func TestRefusedStandards(t *testing.T) {
 		"warn outside fail": {"[geometry]", "[limits.roll]\nfail=[-3,3]\nwarn=[-5,5]\n[geometry]", []string{"limits.roll.warn"}},
 		"fail twice":        {"[geometry]", "[limits.eye_line]\nfail=[1,2]\n[geometry]", []string{"limits.eye_line.fail"}},
 		"huge limit":        {"[geometry]", "[limits.roll]\nfail=[-1e300,3]\n[geometry]", []string{"limits.roll.fail"}},
+		"mirror":            {"dpi = 300", "dpi = 300\nallow_mirror = true", []string{"allow_mirror: must be false"}},
 		"base":              {"dpi = 300", "dpi = 300\nlimits_from = \"nothing\"", []string{"limits_from", "chsi"}},
 		"two at once":       {"width = 300", "width = 0", []string{"width: 0"}},
 	} {
