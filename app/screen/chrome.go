@@ -212,7 +212,11 @@ func (c *chrome) update(v booth.View, s screen) {
 	setVisible(c.look.sign.img, look)
 	c.look.text.set("")
 	if look {
-		c.look.text.set(booth.Text{ZH: "看这里", EN: "Look here"}.In(c.ui.lang))
+		words := booth.Text{ZH: "看这里", EN: "Look here"}.In(c.ui.lang)
+		if v.State == booth.Countdown {
+			words = fmt.Sprintf("%s  %d", words, max(v.Countdown, 1))
+		}
+		c.look.text.set(words)
 	}
 
 	c.simulated.set(onlyIf(v.Simulated, "模拟相机 Simulated camera"))

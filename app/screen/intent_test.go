@@ -262,6 +262,25 @@ func TestWedgeOrPerson(t *testing.T) {
 	}
 }
 
+func TestWedgeSurvivesASlowFrame(t *testing.T) {
+	b := newBench(t, fyne.NewSize(1280, 800))
+	b.w.Show(sample(t, false, "identify-empty"))
+	b.w.typedRune('9') // somebody touched a key long before
+	b.now = b.now.Add(2 * time.Second)
+	for i, r := range "11010519491231002X" {
+		b.w.typedRune(r)
+		b.now = b.now.Add(8 * time.Millisecond)
+		if i == 4 {
+			b.now = b.now.Add(300 * time.Millisecond) // the interface was drawing
+		}
+	}
+	b.take()
+	b.w.typedKey(&fyne.KeyEvent{Name: fyne.KeyEnter})
+	if got := b.take(); !reflect.DeepEqual(got, []booth.Intent{booth.Wedge{Text: "11010519491231002X"}}) {
+		t.Errorf("got %#v", got)
+	}
+}
+
 func FuzzKeyboard(f *testing.F) {
 	f.Add("11010519491231002X\n", byte(3))
 	f.Add("  \n\n x\b", byte(90))

@@ -11,12 +11,15 @@ import (
 )
 
 // A scanner or card reader types like a very fast person and ends with Enter.
-// People reach some 8 characters a second in bursts; readers 30 to 1000.
+// People reach some 8 characters a second in bursts; readers 30 to 1000. The
+// times are those at which the interface gets to the keys, and a slow frame holds
+// up all of them: so the mean decides, and one pause may be long.
 const (
-	wedgeGap     = 80 * time.Millisecond // longest pause inside a burst
-	wedgeMean    = 50 * time.Millisecond // longest mean time a character
-	wedgeMin     = 6                     // fewer characters are a person's
-	wedgeMaxText = 4096                  // a reader never sends more: drop the rest
+	wedgePause   = 400 * time.Millisecond // longest pause inside a burst
+	wedgeGap     = 80 * time.Millisecond  // a key sooner than this was not a person's
+	wedgeMean    = 50 * time.Millisecond  // longest mean time a character
+	wedgeMin     = 6                      // fewer characters are a person's
+	wedgeMaxText = 4096                   // a reader never sends more: drop the rest
 )
 
 // keyboard tells a reader's burst from a person's typing.
@@ -33,11 +36,12 @@ func (k *keyboard) reset() {
 	k.count = 0
 }
 
-// rune takes one typed character and says whether it continues a burst.
+// rune takes one typed character and says whether it came too soon after the one
+// before to be a person's.
 func (k *keyboard) rune(r rune) (inBurst bool) {
 	now := k.clock()
 	inBurst = k.count > 0 && within(now, k.last, wedgeGap)
-	if !inBurst {
+	if k.count == 0 || !within(now, k.last, wedgePause) {
 		k.reset()
 		k.first = now
 	}
@@ -54,7 +58,7 @@ func (k *keyboard) enter() (text string, ok bool) {
 	now := k.clock()
 	text, n := strings.TrimSpace(k.burst.String()), k.count
 	took := k.last.Sub(k.first)
-	fresh := within(now, k.last, wedgeGap)
+	fresh := within(now, k.last, wedgePause)
 	k.reset()
 	if n < wedgeMin || !fresh || took < 0 || took > time.Duration(n)*wedgeMean {
 		return "", false

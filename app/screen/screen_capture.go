@@ -16,8 +16,7 @@ type capture struct {
 	stage   *panel
 	waiting pair
 	outline *sign
-	count   *panel
-	number  *textBlock
+	number  *textBlock // of the countdown; the same stands below the camera
 	making  *panel
 	makeIc  *sign
 	makeTx  pair
@@ -43,6 +42,9 @@ type checkLamp struct {
 	val  *textBlock
 }
 
+// outlineShare of the picture's height is the silhouette's.
+const outlineShare = 0.9
+
 // maxLive checks are shown beside the mirror.
 const maxLive = 9
 
@@ -53,13 +55,12 @@ func newCapture(u *ui, p *Preview) screen {
 	setVisible(p.img, false)
 	s.add(p.img)
 	s.outline = s.sign("silhouette", colWhite)
-	s.count = s.panel(colBrand, colWhite)
-	s.number = s.page.text(sizeHuge, true, colWhite).centre().mid().line()
 	s.making = s.panel(colSurface, colLine)
 	s.makeIc = s.sign("clock", colBrand)
 	s.makeTx = s.pair(28, 18, true, colInk, colMuted).centre()
 	s.hint = s.panel(colNoteBg, colNote)
 	s.hintIc = s.sign("person", colNote)
+	s.number = s.page.text(sizeHuge, true, colOK).centre().mid().line()
 	s.hintTx = s.pair(32, 18, true, colNote, colNote).centre()
 	s.listBg = s.panel(colSurface, colLine)
 	s.listTx = s.pair(16, 13, true, colMuted, colMuted)
@@ -96,7 +97,6 @@ func (s *capture) update(v booth.View) {
 	}
 	s.outline.set("silhouette", col)
 	setVisible(s.outline.img, framing || counting)
-	setVisible(s.count.bg, counting)
 	s.number.set("")
 	if counting {
 		s.number.set(fmt.Sprint(max(v.Countdown, 1)))
@@ -126,6 +126,8 @@ func (s *capture) update(v booth.View) {
 	}
 	s.hint.tint(tn.ground, tn.text)
 	s.hintIc.set(icon, tn.text)
+	setVisible(s.hintIc.img, !counting)
+	s.number.colour = tn.text
 	s.hintTx.tint(tn.text, tn.text)
 	s.hintTx.set(s.ui, hint)
 
@@ -185,13 +187,10 @@ func (s *capture) layout(sp space) {
 	place(s.preview.img, pic, k)
 	s.preview.img.CornerRadius = 14 * k
 	s.waiting.layoutMid(pic, k)
-	place(s.outline.img, pic.inset(pic.h*0.04).fitted(300.0/400), k)
-	side2 := min(170, pic.h*0.34)
-	disc := rect{pic.x + (pic.w-side2)/2, pic.y + 14, side2, side2}
-	place(s.count.bg, disc, k)
-	s.count.bg.CornerRadius = side2 / 2 * k
-	s.number.size = side2 * 0.6
-	s.number.layout(disc, k)
+	// Head and shoulders as the crop wants them: the crown a fifth below the top,
+	// so that the margin above the head is in the picture.
+	outline, _ := pic.cutBottom(pic.h*outlineShare, 0)
+	place(s.outline.img, outline.fitted(300.0/400), k)
 	card := pic.centred(min(480, pic.w-40), 170)
 	place(s.making.bg, card, k)
 	radius(s.making, k)
@@ -213,6 +212,11 @@ func (s *capture) layout(sp space) {
 	radius(s.hint, k)
 	in := hint.inset(14)
 	icon, words = in.cutTop(min(84, in.h*0.42), 8)
+	if s.number.text != "" {
+		icon, words = in.cutTop(in.h*0.6, 4)
+	}
+	s.number.size = min(sizeHuge, icon.h/lineHeight)
+	s.number.layout(icon, k)
 	place(s.hintIc.img, icon.centred(icon.h, icon.h), k)
 	s.hintTx.layoutMid(words, k)
 

@@ -70,12 +70,16 @@ func (s *sign) set(name string, tint color.NRGBA) {
 }
 
 // sharpen sets the line for the size the sign has on the screen; pixels is how
-// many physical pixels a toolkit unit has.
+// many physical pixels a toolkit unit has. Pictures are drawn at their size.
 func (s *sign) sharpen(pixels float32) {
 	size := s.img.Size()
 	side := min(size.Width, size.Height) * pixels
-	line := max(1, float32(math.Round(float64(side/signGrid*2*2)))/2)
-	if side < 2 || line == s.line {
+	weight := float32(2)
+	if side > 48 { // large signs look heavy with the weight small ones need
+		weight = 1.4
+	}
+	line := max(1, float32(math.Round(float64(side/signGrid*weight*2)))/2)
+	if side < 2 || line == s.line || strings.HasPrefix(s.name, "rule-") || s.name == "silhouette" {
 		return
 	}
 	s.line = line

@@ -239,13 +239,24 @@ func (w *Window) resized(size fyne.Size) {
 	px, _ := w.win.Canvas().PixelCoordinateForPosition(fyne.NewPos(1000, 1000))
 	w.ui.pixelsPer = max(float32(px)/1000, 0.1)
 	w.ui.tall = size.Height > size.Width
+	// Every screen is placed now, so that the first student does not wait while
+	// its drawings are made for this size.
+	s := w.chrome.layout(w.area())
+	for _, scr := range w.all {
+		scr.layout(s)
+		scr.base().sharpen()
+	}
 	w.arrange()
+}
+
+// area is the window in design units.
+func (w *Window) area() rect {
+	return rect{0, 0, w.size.Width / w.ui.k, w.size.Height / w.ui.k}
 }
 
 // arrange places everything for the present size and view.
 func (w *Window) arrange() {
-	k := w.ui.k
-	window := rect{0, 0, w.size.Width / k, w.size.Height / k}
+	window := w.area()
 	s := w.chrome.layout(window)
 	if w.current != nil {
 		w.current.layout(s)
