@@ -359,9 +359,13 @@ func TestLadder(t *testing.T) {
 			got := broken(ms)
 			by := measured(ms)
 			for _, id := range tt.want {
-				t.Logf("%s: %s", id, describe(by[id]))
 				if !slices.Contains(got, id) {
 					t.Errorf("%s holds: %s", id, describe(by[id]))
+				}
+			}
+			for id, sign := range map[string]float64{Roll: s.rollDeg, ShouldersLevel: s.rollDeg + 1} {
+				if slices.Contains(tt.want, id) && by[id].Value*sign < 0 {
+					t.Errorf("%s has the wrong sign: %s", id, describe(by[id]))
 				}
 			}
 			for _, id := range got {
