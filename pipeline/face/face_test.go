@@ -35,7 +35,7 @@ func portrait(t testing.TB, name string) *image.NRGBA {
 		if err != nil {
 			continue
 		}
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // read or test output only
 		img, err := png.Decode(f)
 		if err != nil {
 			t.Fatalf("decode %s: %v", path, err)
@@ -223,7 +223,7 @@ func (n *noise) next() uint32 {
 }
 
 func TestTextureIsNoFace(t *testing.T) {
-	draws := map[string]func(x, y int, n *noise) uint8{
+	textures := map[string]func(x, y int, n *noise) uint8{
 		"white noise": func(_, _ int, n *noise) uint8 { return uint8(n.next()) },
 		"checks":      func(x, y int, _ *noise) uint8 { return uint8((x/23+y/23)%2) * 200 },
 		"dots": func(x, y int, _ *noise) uint8 {
@@ -240,12 +240,12 @@ func TestTextureIsNoFace(t *testing.T) {
 		},
 		"ramp": func(x, y int, _ *noise) uint8 { return uint8(x*255/640/2 + y*255/360/2) },
 	}
-	for name, draw := range draws {
+	for name, texture := range textures {
 		g := image.NewGray(image.Rect(0, 0, 640, 360))
 		n := noise(7)
 		for y := range 360 {
 			for x := range 640 {
-				g.Pix[y*g.Stride+x] = draw(x, y, &n)
+				g.Pix[y*g.Stride+x] = texture(x, y, &n)
 			}
 		}
 		if faces := find(t, g, Options{}); len(faces) != 0 {
