@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
 )
@@ -23,6 +24,8 @@ type ui struct {
 	lang  booth.Lang
 	clock func() time.Time
 	send  func(booth.Intent)
+
+	ground *canvas.Rectangle // behind everything, always visible
 
 	// pixelsPer is how many physical pixels a toolkit unit has.
 	pixelsPer float32
@@ -134,6 +137,15 @@ func (p *page) picture() *picture {
 
 func (p *page) mark(id string, o fyne.CanvasObject, text func() string) {
 	p.marks = append(p.marks, mark{id, o, text})
+}
+
+// repaint asks for a new frame. An object that has never been drawn is not known
+// to the toolkit's canvas, so that showing it asks for nothing; the page's ground
+// is always there.
+func (p *page) repaint() {
+	if p.ui.ground != nil {
+		p.ui.ground.Refresh()
+	}
 }
 
 func (p *page) base() *page { return p }

@@ -34,7 +34,7 @@ type Preview struct {
 	shown   atomic.Uint64
 	aspect  atomic.Uint64 // width<<32 | height of the frame on the screen
 	size    atomic.Uint64 // the same of the room there is
-	reshape func()        // the frame's shape changed; interface goroutine
+	reshape func()        // the first frame, or one of a new shape; interface goroutine
 }
 
 func newPreview() *Preview {
@@ -103,10 +103,11 @@ func (p *Preview) flip() {
 	shape := uint64(next.Rect.Dx())<<32 | uint64(next.Rect.Dy())
 	reshaped := p.aspect.Swap(shape) != shape
 	p.img.Image = next
+	revealed := !p.img.Visible()
 	setVisible(p.img, true)
 	p.img.Refresh()
 	p.shown.Store(seq)
-	if reshaped && p.reshape != nil {
+	if (reshaped || revealed) && p.reshape != nil {
 		p.reshape()
 	}
 }
@@ -158,6 +159,7 @@ func (p *Preview) Clear() {
 	p.front, p.waiting, p.filling = nil, nil, nil
 	p.mu.Unlock()
 	p.shown.Store(0)
+	p.aspect.Store(0)
 	if p.img.Image != nil {
 		p.img.Image = nil
 		setVisible(p.img, false)

@@ -174,3 +174,19 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		}
 	}
 }
+
+func TestTheFirstFrameTakesThePlaceOfTheNotice(t *testing.T) {
+	b := newBench(t, fyne.NewSize(1280, 800))
+	capture, _ := b.w.screens[booth.Framing].(*capture)
+	for range 2 { // the second student's first frame has the same shape
+		b.w.Show(sample(t, false, "10-framing"))
+		if capture.waiting.a.text == "" {
+			t.Fatal("nothing says that the picture is on its way")
+		}
+		b.w.Offer(b.w.Buffer(b.w.PreviewSize()), 1)
+		if capture.waiting.a.text != "" || !b.w.preview.img.Visible() {
+			t.Fatal("the notice stayed on top of the first frame")
+		}
+		b.w.Show(sample(t, false, "idle"))
+	}
+}

@@ -74,9 +74,13 @@ func newCapture(u *ui, p *Preview) screen {
 	s.flash = canvas.NewRectangle(colWhite)
 	s.flash.Hide()
 	s.add(s.flash)
-	s.mark("preview", s.stage.bg, nil)
+	s.mark("preview", s.stage.bg, nil) // one of the two is visible
+	s.mark("preview", p.img, nil)
 	s.mark("hint", s.hint.bg, func() string { return s.hintTx.a.text })
-	p.reshape = func() { s.layout(s.last) }
+	p.reshape = func() {
+		s.layout(s.last)
+		s.repaint()
+	}
 	return s
 }
 
@@ -87,10 +91,6 @@ func (s *capture) update(v booth.View) {
 	framing := v.State == booth.Framing
 	counting := v.State == booth.Countdown
 	making := v.State == booth.Standardising
-	s.waiting.set(s.ui, booth.Text{})
-	if s.preview.Shown() == 0 && (framing || counting) {
-		s.waiting.set(s.ui, booth.Text{ZH: "画面准备中…", EN: "Starting the picture…"})
-	}
 	col := colWhite
 	if v.Live.Ready {
 		col = rgb(0x7CF0A8)
@@ -176,6 +176,10 @@ func (s *capture) layout(sp space) {
 		side.h -= sp.actions.h + gap
 		back = rect{} // above the shutter
 	}
+	s.waiting.set(s.ui, booth.Text{})
+	if s.preview.Shown() == 0 && (s.state == booth.Framing || s.state == booth.Countdown) {
+		s.waiting.set(s.ui, booth.Text{ZH: "画面准备中…", EN: "Starting the picture…"})
+	}
 	px := s.ui.pixels()
 	s.preview.setRoom(stage.w*px, stage.h*px)
 	pic := stage.fitted(s.preview.ratio())
@@ -186,6 +190,7 @@ func (s *capture) layout(sp space) {
 	radius(s.stage, k)
 	place(s.preview.img, pic, k)
 	s.preview.img.CornerRadius = 14 * k
+	setVisible(s.stage.bg, s.preview.Shown() == 0) // a frame covers it: do not paint it twice
 	s.waiting.layoutMid(pic, k)
 	// Head and shoulders as the crop wants them: the crown a fifth below the top,
 	// so that the margin above the head is in the picture.

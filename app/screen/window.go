@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -105,7 +106,8 @@ func New(app fyne.App, opts Options) (*Window, error) {
 	w.ask = newAsk(u, func() { w.refreshTargets() })
 	w.chrome.onLeave = func() { w.ask.open(); w.arrange() }
 
-	ground := newShield(canvas.NewRectangle(colGround), func() {
+	u.ground = canvas.NewRectangle(color.Transparent) // the theme's background shows through, drawn once
+	ground := newShield(u.ground, func() {
 		if w.view.Warning {
 			u.send(booth.Stay{})
 		}
@@ -265,6 +267,7 @@ func (w *Window) arrange() {
 	w.ask.layout(window)
 	w.chrome.sharpen()
 	w.ask.sharpen()
+	w.chrome.repaint()
 	w.refreshTargets()
 }
 
