@@ -14,6 +14,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/text/encoding/simplifiedchinese"
 
+	"github.com/yunzhao-station/yunzhao/sync/roster"
 	"github.com/yunzhao-station/yunzhao/sync/wire"
 )
 
@@ -202,35 +203,18 @@ func studentFromRow(get func(string) string, batch wire.Batch) (st wire.Student,
 		return st, "证件类型无法识别", "id_type is not known"
 	}
 	st.IDType = kind
-	st.IDNumber = normalDocument(get("id_number"))
+	st.IDNumber = roster.Normalise(get("id_number"))
 	if n := len(st.IDNumber); n < 4 || n > 32 || strings.ContainsFunc(st.IDNumber, func(r rune) bool {
-		return !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r == '-' || r == '(' || r == ')' || r == '/')
+		return !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r == '(' || r == ')' || r == '/')
 	}) {
 		return st, "证件号码格式不正确", "id_number has the wrong form"
 	}
 	if kind == wire.IDResident {
-		if err := validResidentID(st.IDNumber); err != nil {
+		if err := roster.ValidResidentID(st.IDNumber); err != nil {
 			return st, "居民身份证号码校验不通过", "resident ID number does not check"
 		}
 	}
 	return st, "", ""
-}
-
-// normalDocument is how document numbers are stored and compared: upper case,
-// half width, no spaces.
-func normalDocument(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == ' ' || r == '\t' || r == '\u3000' || r == '\u00a0':
-			return -1
-		case r >= '！' && r <= '～': // full width
-			r = r - '！' + '!'
-		}
-		if r >= 'a' && r <= 'z' {
-			r -= 'a' - 'A'
-		}
-		return r
-	}, strings.TrimSpace(s))
 }
 
 // ImportRoster adds the students of a file to a batch and updates those it

@@ -12,7 +12,7 @@ import (
 
 const goodCSV = "姓名,证件类型,证件号码,学号,学校,层次,专业\n" +
 	"测试甲,居民身份证,11010519491231002X,1,演示大学,本科,数学\n" +
-	"阿依·古丽,身份证,440524188001010014,2,,硕士,\"物理,实验\"\n" +
+	"阿依·古丽,身份证,440524199001010018,2,,硕士,\"物理,实验\"\n" +
 	"CHAN TEST,港澳台,h0123 4567,3,,本科,\n" +
 	"测试丁,护照,Ｅ１２３４５６,4,,本科,\n"
 
@@ -51,7 +51,7 @@ func TestImportRoster(t *testing.T) {
 	if s := found["E123456"]; s.IDType != wire.IDPassport {
 		t.Fatalf("full-width number: %+v", s)
 	}
-	if s := found["440524188001010014"]; s.Major != "物理,实验" {
+	if s := found["440524199001010018"]; s.Major != "物理,实验" {
 		t.Fatalf("quoted field: %+v", s)
 	}
 }

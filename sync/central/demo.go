@@ -135,7 +135,7 @@ func demoStudents() []wire.Student {
 			}
 			// Born on consecutive days of a year, so that numbers differ early.
 			born := time.Date(2007-4*i, time.Month(1+n%12), 1+n, 0, 0, 0, 0, time.UTC)
-			out = append(out, row(batch, n, "测试·"+stem+num, wire.IDResident, residentNumber(demoArea, born, 100+n), "本科"))
+			out = append(out, row(batch, n, "测试"+stem+num, wire.IDResident, residentNumber(demoArea, born, 100+n), "本科"))
 		}
 	}
 	twice := residentNumber(demoArea, time.Date(2003, 5, 20, 0, 0, 0, 0, time.UTC), 301)

@@ -18,10 +18,10 @@ type rate struct {
 // The rates. A whole campus may come from one address, so what is counted by
 // address is generous; what is counted by phone or user is not.
 var (
-	enrollRate   = rate{30, 10 * time.Second}        // wrong codes: 60 bits each
-	phoneRate    = rate{600, 100 * time.Millisecond} // page views of one address
-	loginRate    = rate{60, 5 * time.Second}         // log-ins of one address; users lock by themselves
-	identifyRate = rate{5, 30 * time.Second}         // identifications of one phone
+	enrollRate   = rate{30, 10 * time.Second}       // wrong codes: 60 bits each
+	phoneRate    = rate{3000, 5 * time.Millisecond} // pages of one address: 200 a second, a campus that polls
+	loginRate    = rate{60, 5 * time.Second}        // log-ins of one address; users lock by themselves
+	identifyRate = rate{5, 30 * time.Second}        // identifications of one phone
 )
 
 // limiter is a token bucket for each key, in memory: a restart forgives.

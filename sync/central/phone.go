@@ -12,6 +12,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/yunzhao-station/yunzhao/sync/claim"
+	"github.com/yunzhao-station/yunzhao/sync/roster"
 	"github.com/yunzhao-station/yunzhao/sync/wire"
 )
 
@@ -197,7 +198,7 @@ type phoneCard struct {
 
 func card(st wire.Student, b wire.Batch) phoneCard {
 	kind := map[wire.IDType]string{wire.IDResident: "居民身份证", wire.IDHMT: "港澳台居民证件", wire.IDPassport: "护照", wire.IDOther: "其他证件"}[st.IDType]
-	return phoneCard{Ref: st.Ref, Name: maskName(st.Name), Number: maskNumber(st.IDNumber), NumberKind: kind,
+	return phoneCard{Ref: st.Ref, Name: roster.MaskName(st.Name), Number: roster.MaskNumber(st.IDNumber), NumberKind: kind,
 		School: st.School, Level: st.Level, Major: st.Major, Title: b.Title, StudentNo: st.StudentNo}
 }
 
@@ -359,7 +360,7 @@ func (s *Server) showState(w http.ResponseWriter, r *http.Request, ps phoneSessi
 // Whatever is wrong, the answer is the same.
 func (s *Server) postIdentify(w http.ResponseWriter, r *http.Request, ps phoneSession) {
 	kind := wire.IDType(r.PostForm.Get("id_type"))
-	number, name := normalDocument(r.PostForm.Get("id_number")), normalName(r.PostForm.Get("name"))
+	number, name := roster.Normalise(r.PostForm.Get("id_number")), normalName(r.PostForm.Get("name"))
 	refuse := func(status int, zh, en string) {
 		v, err := s.phoneView(r.Context(), ps)
 		if err != nil {
@@ -417,7 +418,7 @@ func (s *Server) postIdentify(w http.ResponseWriter, r *http.Request, ps phoneSe
 
 // match lists the students of a station's batches with this document and name.
 func (s *Server) match(tx *bolt.Tx, st Station, kind wire.IDType, number, name string) ([]string, error) {
-	if number == "" || name == "" || len(number) > 64 || strings.ContainsRune(number, 0) || strings.ContainsRune(string(kind), 0) {
+	if number == "" || name == "" || len(number) > 64 || strings.ContainsRune(string(kind), 0) {
 		return nil, nil
 	}
 	var refs []string

@@ -308,8 +308,8 @@ func (s *Server) cardOf(tx *bolt.Tx, p Packet) (phoneCard, error) {
 	return card(row.Student, b), nil
 }
 
-// nextInQueue is the packet a reviewer should see after one: conflicts first,
-// as somebody waits for both.
+// nextInQueue is the packet a reviewer should see after one: the oldest after
+// it, else the oldest of all; conflicts when nothing else is left. "" = done.
 func (s *Server) nextInQueue(ctx context.Context, ss staffSession, after string) (string, error) {
 	id := ""
 	err := s.view(ctx, func(tx *bolt.Tx) error {
