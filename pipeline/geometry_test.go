@@ -131,3 +131,10 @@ func FuzzChoose(f *testing.F) {
 		hd.advise(s, b, s.MaxUpscale)
 	})
 }
+
+func BenchmarkChoose(b *testing.B) {
+	s, h := standard(b, "chsi"), sitter(960, 450, 110)
+	for b.Loop() {
+		h.choose(s, hd, s.MaxUpscale)
+	}
+}
