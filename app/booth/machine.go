@@ -658,6 +658,9 @@ func (m *Machine) finish() {
 	}
 }
 
+// GuardNoPlate is the guard that calibration lifts.
+const GuardNoPlate = "no-plate"
+
 func (m *Machine) markPayment(in PaymentMark) {
 	if m.record == nil || in.Reason == "" || (in.State != "deferred" && in.State != "waived") {
 		return
@@ -671,6 +674,9 @@ func (m *Machine) markPayment(in PaymentMark) {
 }
 
 func (m *Machine) faultAction(code string) {
+	if m.state == Idle && m.guard != nil && m.guard.Code == code && code == GuardNoPlate {
+		m.emit(Calibrate{})
+	}
 	if m.sealFault != nil && code == m.sealFault.Code && m.state == Confirm {
 		m.submit()
 	}

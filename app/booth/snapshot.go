@@ -86,7 +86,7 @@ func (m *Machine) fault() *Fault {
 func student(r *Record) StudentView {
 	return StudentView{
 		NameMasked: r.NameMasked, NumberMasked: r.NumMasked, DocType: r.Doc,
-		School: r.School, Level: r.Level, Major: r.Major, StudentNo: r.StudentNo, Batch: r.Batch,
+		School: r.School, Level: r.Level, Major: r.Major, StudentNo: r.StudentNo, Batch: r.Batch, Spec: r.Spec,
 		Recapture: r.Capture == "rejected", RejectReason: r.Rejected,
 	}
 }

@@ -127,8 +127,9 @@ type StudentView struct {
 	Major        string
 	StudentNo    string
 	Batch        string
-	InfoFlagged  bool // the student said that something is wrong
-	Recapture    bool // an earlier photo was rejected
+	Spec         string // preset of the batch
+	InfoFlagged  bool   // the student said that something is wrong
+	Recapture    bool   // an earlier photo was rejected
 	RejectReason Text
 }
 

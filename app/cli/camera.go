@@ -1,0 +1,214 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/yunzhao-station/yunzhao/app/station"
+	"github.com/yunzhao-station/yunzhao/camera"
+	"github.com/yunzhao-station/yunzhao/camera/scene"
+	"github.com/yunzhao-station/yunzhao/camera/v4l2"
+	"github.com/yunzhao-station/yunzhao/pipeline/codec"
+)
+
+// Names of cameras that are not identities.
+const (
+	deviceAuto  = "auto"  // the first real one, else the simulation
+	deviceScene = "scene" // the simulated booth
+)
+
+// CameraCmd groups what is done with cameras alone.
+type CameraCmd struct {
+	List  CameraListCmd  `cmd:"" help:"列出相机 / List cameras."`
+	Watch CameraWatchCmd `cmd:"" help:"观察一台相机 / Watch a camera."`
+	Shot  CameraShotCmd  `cmd:"" help:"拍一张 / Take one frame."`
+}
+
+// CameraListCmd lists what is plugged in.
+type CameraListCmd struct {
+	JSON bool `help:"JSON." name:"json"`
+}
+
+// Run lists.
+func (c CameraListCmd) Run(s *streams) error {
+	devices, err := v4l2.List()
+	if err != nil {
+		return fmt.Errorf("列不出相机 / list cameras: %w", err)
+	}
+	if c.JSON {
+		if devices == nil {
+			devices = []camera.Device{}
+		}
+		return json.NewEncoder(s.out).Encode(devices)
+	}
+	if len(devices) == 0 {
+		fmt.Fprintln(s.out, "没有找到相机；将使用模拟相机（scene）。 / No camera found; the simulated one (scene) is used.")
+		return nil
+	}
+	for _, d := range devices {
+		fmt.Fprintf(s.out, "%s\t%s\t%s\n", d.ID, d.Name, d.Node)
+		for _, m := range d.Modes {
+			fmt.Fprintf(s.out, "\t%s %dx%d @ %g\n", m.Format, m.Width, m.Height, m.FPS)
+		}
+	}
+	return nil
+}
+
+// chosenCamera is an opener and, for the simulation, its stage.
+type chosenCamera struct {
+	open  camera.Opener
+	booth *scene.Booth // nil: a real camera
+}
+
+// chooseCamera turns a setting into an opener: a real device where there is
+// one, else the simulated booth.
+func chooseCamera(device string) (chosenCamera, error) {
+	if device == deviceAuto {
+		device = deviceScene
+		if devices, err := v4l2.List(); err == nil && len(devices) > 0 {
+			device = devices[0].ID
+		}
+	}
+	if device != deviceScene {
+		return chosenCamera{open: v4l2.Opener(device, camera.Mode{})}, nil
+	}
+	b, err := scene.New(scene.Options{Encode: codec.EncodeYCbCr})
+	if err != nil {
+		return chosenCamera{}, fmt.Errorf("simulated booth: %w", err)
+	}
+	_ = b.Close() // the supervisor opens it
+	return chosenCamera{open: b.Open, booth: b}, nil
+}
+
+// CameraWatchCmd supervises a camera and tells how it does.
+type CameraWatchCmd struct {
+	Device  string `help:"相机标识 / Identity, auto or scene." default:"auto"`
+	Seconds int    `help:"多少秒后结束 / Stop after this many seconds (0 = never)."`
+	JSON    bool   `help:"每行一个 JSON / One JSON object a line." name:"json"`
+}
+
+// watchLine is one line of `camera watch --json`.
+type watchLine struct {
+	Time    time.Time       `json:"time"`
+	State   camera.State    `json:"state"`
+	Device  camera.Identity `json:"device"`
+	Mode    camera.Mode     `json:"mode"`
+	FPS     float64         `json:"fps"`
+	Dropped uint64          `json:"dropped"`
+	Invalid uint64          `json:"invalid"`
+	Opens   uint64          `json:"opens"`
+	Error   string          `json:"error,omitempty"`
+}
+
+// Run watches until the time is over or it is interrupted.
+func (c CameraWatchCmd) Run(s *streams) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if c.Seconds > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(c.Seconds)*time.Second)
+		defer cancel()
+	}
+	chosen, err := chooseCamera(c.Device)
+	if err != nil {
+		return err
+	}
+	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: chosen.open})
+	if err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = sup.Run(ctx) }()
+	// A reader, so that frames are taken and not only dropped.
+	go func() {
+		var f camera.Frame
+		for seq := uint64(0); sup.Latest(ctx, seq, &f) == nil; seq = f.Seq {
+		}
+	}()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var last camera.State
+	for {
+		changed := sup.Changed()
+		st := sup.Status()
+		if st.State != last {
+			last = st.State
+			if err := c.print(s, st); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			<-done
+			return nil
+		case <-changed:
+		case <-tick.C:
+			if err := c.print(s, sup.Status()); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (c CameraWatchCmd) print(s *streams, st camera.Status) error {
+	l := watchLine{
+		Time: time.Now(), State: st.State, Device: st.Identity, Mode: st.Mode, FPS: st.FPS,
+		Dropped: st.Counters.Dropped, Invalid: st.Counters.Invalid, Opens: st.Opens,
+	}
+	if st.LastError != nil {
+		l.Error = st.LastError.Error()
+	}
+	if c.JSON {
+		return json.NewEncoder(s.out).Encode(l)
+	}
+	_, err := fmt.Fprintf(s.out, "%s  %-9s %s %s %dx%d  %.1f fps  dropped %d  invalid %d  %s\n", l.Time.Format(time.TimeOnly),
+		l.State, l.Device.Name, l.Mode.Format, l.Mode.Width, l.Mode.Height, l.FPS, l.Dropped, l.Invalid, l.Error)
+	return err
+}
+
+// CameraShotCmd takes one frame as the camera gives it.
+type CameraShotCmd struct {
+	Device string `help:"相机标识 / Identity, auto or scene." default:"auto"`
+	Out    string `help:"写到哪里 / File to write." required:"" type:"path"`
+}
+
+// Run takes it.
+func (c CameraShotCmd) Run(s *streams) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	chosen, err := chooseCamera(c.Device)
+	if err != nil {
+		return err
+	}
+	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: chosen.open, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = sup.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	var f camera.Frame
+	defer f.Wipe()
+	const settle = 5 // frames until exposure has settled
+	for range settle {
+		if err := sup.Latest(ctx, f.Seq, &f); err != nil {
+			return errors.Join(errors.New("相机没有画面，请检查连接 / the camera gives no picture: check the cable"), sup.Status().LastError)
+		}
+	}
+	data, err := station.OriginalJPEG(&f)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(c.Out, data, 0o600); err != nil {
+		return fmt.Errorf("写不了文件 / write: %w", err)
+	}
+	fmt.Fprintf(s.out, "%s  %dx%d %s\n", c.Out, f.Width, f.Height, f.Format)
+	return nil
+}

@@ -1,0 +1,124 @@
+// Package cli is the command line: one file a subcommand, all of them thin
+// doors to the same code that the window uses. Exit codes are part of the
+// interface: 0 done, 1 failed, 2 wrong usage or unreadable input, 3 a check of
+// the photo failed.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitRefused = 3
+)
+
+// Version of the program, set by the linker.
+var Version = "dev"
+
+// commands is the whole command line.
+type commands struct {
+	Run         RunCmd         `cmd:"" help:"启动拍照站 / Start the station."`
+	Demo        DemoCmd        `cmd:"" help:"在真实窗口里演示完整流程并留下截图 / Drive the real window through whole visits and keep pictures."`
+	Standardize StandardizeCmd `cmd:"" help:"把一帧照片标准化 / Make a standardised portrait from a frame."`
+	Check       CheckCmd       `cmd:"" help:"检查一帧照片 / Check a frame against the rules."`
+	Camera      CameraCmd      `cmd:"" help:"相机：列出、观察、拍一张 / Cameras: list, watch, take a shot."`
+	Enroll      EnrollCmd      `cmd:"" help:"登记到审核中心 / Enrol this station at a central server."`
+	Sync        SyncCmd        `cmd:"" help:"与审核中心同步 / Exchange with central without a window."`
+	Verify      VerifyCmd      `cmd:"" help:"核对本机每个照片包 / Verify every packet on this station."`
+	Doctor      DoctorCmd      `cmd:"" help:"检查运行条件并给出办法 / Check every precondition and say how to mend it."`
+	Version     VersionCmd     `cmd:"" help:"版本 / Print the version."`
+}
+
+// exitCode is how a subcommand ends the program.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// streams are the program's outputs, handed to every command.
+type streams struct{ out, err io.Writer }
+
+// Main runs the command line and returns the exit code.
+func Main(args []string, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		// A crash says where, never what: the values on the stack may be a
+		// student's. The stack of the Go runtime would print pointers only, but
+		// a panic's value can hold anything.
+		if r := recover(); r != nil {
+			fmt.Fprintf(stderr, "内部错误 / internal error: %T\n%s", r, debug.Stack())
+			code = exitFailed
+		}
+	}()
+	var c commands
+	exited := -1
+	parser, err := kong.New(&c,
+		kong.Name("yunzhao"),
+		kong.Description("云照站：采集现场拍照站 / Yunzhao Station: an enrolment-photo kiosk."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		fmt.Fprintf(stderr, "internal: %v\n", err)
+		return exitFailed
+	}
+	ctx, err := parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "用法错误 / wrong usage: %v\n看看 / see: yunzhao --help\n", err)
+		return exitUsage
+	}
+	err = ctx.Run(&streams{out: stdout, err: stderr})
+	var exit exitCode
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &exit):
+		return int(exit)
+	default:
+		fmt.Fprintf(stderr, "yunzhao: %v\n", err)
+		return exitFailed
+	}
+}
+
+// VersionCmd prints the version.
+type VersionCmd struct{}
+
+// Run prints it.
+func (VersionCmd) Run(s *streams) error {
+	_, err := fmt.Fprintf(s.out, "yunzhao %s %s %s/%s\n", Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+// DataFlag is the station's data directory.
+type DataFlag struct {
+	Data string `help:"数据目录 / Data directory." type:"path" placeholder:"DIR" env:"YUNZHAO_DATA"`
+}
+
+// dir is the given directory or the user's default one.
+func (d DataFlag) dir() (string, error) {
+	if d.Data != "" {
+		return filepath.Abs(d.Data)
+	}
+	if x := os.Getenv("XDG_DATA_HOME"); x != "" {
+		return filepath.Join(x, "yunzhao"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("no data directory: give one with --data: %w", err)
+	}
+	return filepath.Join(home, ".local", "share", "yunzhao"), nil
+}

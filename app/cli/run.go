@@ -1,0 +1,337 @@
+package cli
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"image"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"fyne.io/fyne/v2"
+	fyneapp "fyne.io/fyne/v2/app"
+	"github.com/gofrs/flock"
+
+	"github.com/yunzhao-station/yunzhao/app/booth"
+	"github.com/yunzhao-station/yunzhao/app/config"
+	"github.com/yunzhao-station/yunzhao/app/drive/remote"
+	"github.com/yunzhao-station/yunzhao/app/screen"
+	"github.com/yunzhao-station/yunzhao/app/station"
+	"github.com/yunzhao-station/yunzhao/camera"
+	"github.com/yunzhao-station/yunzhao/sync/central"
+	"github.com/yunzhao-station/yunzhao/sync/keys"
+	"github.com/yunzhao-station/yunzhao/sync/outbox"
+	"github.com/yunzhao-station/yunzhao/sync/packet"
+	"github.com/yunzhao-station/yunzhao/sync/roster"
+	"github.com/yunzhao-station/yunzhao/sync/uplink"
+)
+
+// appID is the program's identity towards the desktop.
+const appID = "cn.yunzhao.station"
+
+// demoAddr is where the embedded demo server listens when it can.
+const demoAddr = "127.0.0.1:8466"
+
+// Folders of the data directory.
+const (
+	keysDir    = "keys"
+	rosterDir  = "roster"
+	outboxDir  = "outbox"
+	centralDir = "central" // the embedded demo server
+)
+
+// RunCmd starts the station.
+type RunCmd struct {
+	DataFlag   `embed:""`
+	Demo       bool   `help:"演示：内置审核中心与虚构名单 / Embedded central server with fictional students."`
+	Camera     string `help:"相机标识、auto 或 scene / Camera identity, auto or scene (default: the settings)." placeholder:"ID"`
+	Size       string `help:"窗口大小 / Window size (default: the settings)." placeholder:"WxH"`
+	Fullscreen bool   `help:"全屏 / Full screen."`
+	Automation string `help:"自动化套接字，仅限模拟相机 / Automation socket, simulated camera only." type:"path" placeholder:"SOCKET"`
+	Log        string `help:"日志级别 / Log level." enum:"debug,info,warn,error" default:"info"`
+}
+
+// Run opens the window and returns when it is closed.
+func (c RunCmd) Run(s *streams) error {
+	if err := forbidCoreDumps(); err != nil {
+		return err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Log)); err != nil {
+		return fmt.Errorf("log level: %w", err)
+	}
+	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
+	dir, err := c.dir()
+	if err != nil {
+		return err
+	}
+	cfg, err := c.settings(dir)
+	if err != nil {
+		return fmt.Errorf("设置有误 / wrong settings: %w", err)
+	}
+	if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
+		return errors.New("没有显示器，打不开窗口；可以用 yunzhao demo / no display to open a window on: try yunzhao demo")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	parts, err := openParts(ctx, dir, cfg, c.Demo, log)
+	if err != nil {
+		return err
+	}
+	defer parts.close(log)
+
+	fyneApp := fyneapp.NewWithID(appID)
+	var st *station.Station
+	window, err := screen.New(fyneApp, screen.Options{
+		Size: image.Pt(cfg.Screen.Width, cfg.Screen.Height), Fullscreen: cfg.Screen.Fullscreen,
+		OnIntent: func(in booth.Intent) { st.Send(in) },
+	})
+	if err != nil {
+		return fmt.Errorf("window: %w", err)
+	}
+	params := parts.params
+	params.Window = window
+	st, err = station.New(params)
+	if err != nil {
+		return err
+	}
+	if c.Automation != "" {
+		if parts.camera.booth == nil {
+			return errors.New("自动化只能与模拟相机一起用 / automation works with the simulated camera only")
+		}
+		auto := &station.Automation{Station: st, Booth: parts.camera.booth, List: func() []remote.Target { return targets(window) }}
+		server, err := remote.Listen(ctx, c.Automation, auto, log)
+		if err != nil {
+			return fmt.Errorf("automation: %w", err)
+		}
+		defer func() { _ = server.Close() }()
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- st.Run(ctx)
+		fyne.Do(window.Close)
+	}()
+	window.ShowAndRun() // until the window is closed or the station ended
+	stop()
+	return <-ended
+}
+
+// targets lists what is on the window in the driver's words.
+func targets(w *screen.Window) []remote.Target {
+	list := w.Targets()
+	out := make([]remote.Target, len(list))
+	for i, t := range list {
+		out[i] = remote.Target{ID: t.ID, X: t.X, Y: t.Y, W: t.W, H: t.H, Text: t.Text, Enabled: t.Enabled}
+	}
+	return out
+}
+
+// settings are the file's, with the command line's on top.
+func (c RunCmd) settings(dir string) (config.Config, error) {
+	cfg, err := config.Load(dir)
+	if err != nil {
+		return cfg, err
+	}
+	if c.Camera != "" {
+		cfg.Camera.Device = c.Camera
+	}
+	if c.Fullscreen {
+		cfg.Screen.Fullscreen = true
+	}
+	if c.Size != "" {
+		w, h, ok := strings.Cut(strings.ToLower(c.Size), "x")
+		width, errW := strconv.Atoi(w)
+		height, errH := strconv.Atoi(h)
+		if !ok || errW != nil || errH != nil {
+			return cfg, fmt.Errorf("--size %q: must be like 1280x800", c.Size)
+		}
+		cfg.Screen.Width, cfg.Screen.Height = width, height
+	}
+	return cfg, cfg.Validate()
+}
+
+// parts are everything behind the window.
+type parts struct {
+	params station.Params
+	camera chosenCamera
+	closer []func() error
+}
+
+// close ends the parts, the last opened first.
+func (p *parts) close(log *slog.Logger) {
+	for i := len(p.closer) - 1; i >= 0; i-- {
+		if err := p.closer[i](); err != nil {
+			log.Error("close", "err", err)
+		}
+	}
+}
+
+// openParts opens a station's data directory and everything in it. Only one
+// program may have it open.
+func openParts(ctx context.Context, dir string, cfg config.Config, demo bool, log *slog.Logger) (_ *parts, err error) {
+	p := &parts{}
+	defer func() {
+		if err != nil {
+			p.close(log)
+		}
+	}()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("数据目录 / data directory: %w", err)
+	}
+	lock := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
+	got, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("数据目录 / data directory: %w", err)
+	}
+	if !got {
+		return nil, errors.New("已经有一个云照站在用这个数据目录 / another station is using this data directory")
+	}
+	p.closer = append(p.closer, lock.Unlock)
+
+	centralURL := ""
+	if demo {
+		if centralURL, err = p.serveDemo(ctx, filepath.Join(dir, centralDir), filepath.Join(dir, keysDir), log); err != nil {
+			return nil, err
+		}
+	}
+	store, err := keys.Open(filepath.Join(dir, keysDir))
+	if err != nil {
+		return nil, fmt.Errorf("本机密钥 / station keys: %w", err)
+	}
+	enrolment, err := store.Enrolment()
+	if errors.Is(err, keys.ErrNotEnrolled) {
+		return nil, errors.New("本机还没有登记：yunzhao enroll --central URL --code CODE，或先用 yunzhao run --demo 看看 / not enrolled yet: yunzhao enroll --central URL --code CODE, or have a look with yunzhao run --demo")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("本机密钥 / station keys: %w", err)
+	}
+	if centralURL != "" {
+		enrolment.URL = centralURL // the demo's server may have had to take another port
+	}
+	key, err := store.StationKey()
+	if err != nil {
+		return nil, fmt.Errorf("本机密钥 / station keys: %w", err)
+	}
+	dataKey, err := openDataKey(store, log)
+	if err != nil {
+		return nil, err
+	}
+	ro, err := roster.Open(filepath.Join(dir, rosterDir), dataKey)
+	if err != nil {
+		return nil, fmt.Errorf("名单 / roster: %w", err)
+	}
+	ob, err := openOutbox(dir, key, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	p.closer = append(p.closer, ob.Close)
+	up, err := uplink.NewWorker(uplink.Params{Enrolment: enrolment, Key: key, Roster: ro, Outbox: ob, Log: log, Version: Version})
+	if err != nil {
+		return nil, fmt.Errorf("uplink: %w", err)
+	}
+	p.camera, err = chooseCamera(cfg.Camera.Device)
+	if err != nil {
+		return nil, err
+	}
+	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: p.camera.open, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	p.params = station.Params{
+		DataDir: dir, Config: cfg, Version: Version, Log: log, Camera: sup, Enrolment: enrolment, Key: key, Roster: ro, Outbox: ob, Uplink: up,
+		Simulated: p.camera.booth != nil, Demo: demo,
+	}
+	if p.camera.booth != nil {
+		p.params.Scene = p.camera.booth
+	}
+	return p, nil
+}
+
+// serveDemo starts the embedded central server with its fictional batch and
+// enrols this station there, once.
+func (p *parts) serveDemo(ctx context.Context, dir, keyDir string, log *slog.Logger) (string, error) {
+	// A fixed port where it is free, so that a page left open on a phone or in
+	// the reviewer's browser still works after a restart.
+	ln, err := net.Listen("tcp", demoAddr)
+	if err != nil {
+		if ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return "", fmt.Errorf("demo central: %w", err)
+		}
+	}
+	base := "http://" + ln.Addr().String()
+	srv, err := central.Open(dir, central.Options{Logger: log, PublicURL: base})
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("demo central: %w", err), ln.Close())
+	}
+	p.closer = append(p.closer, srv.Close)
+	hs := &http.Server{Handler: srv.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = hs.Serve(ln) }()
+	p.closer = append(p.closer, hs.Close)
+	info, err := srv.SeedDemo(ctx)
+	if err != nil {
+		return "", fmt.Errorf("demo central: %w", err)
+	}
+	log.Info("demo central", "reviewers", base+"/review", "user", info.ReviewerUser, "password", info.ReviewerPassword)
+	store, err := keys.Open(keyDir)
+	if err != nil {
+		return "", fmt.Errorf("demo enrolment: %w", err)
+	}
+	if _, err := store.Enrolment(); errors.Is(err, keys.ErrNotEnrolled) {
+		if _, err := uplink.Enroll(ctx, uplink.EnrollParams{Keys: store, URL: base, Code: info.EnrolCode, Name: "演示站", Version: Version}); err != nil {
+			return "", fmt.Errorf("demo enrolment: %w", err)
+		}
+	}
+	return base, nil
+}
+
+// openDataKey unlocks what protects the roster. A plain key is made at the
+// first start; a station whose disk may be stolen sets a passphrase.
+func openDataKey(store *keys.Store, log *slog.Logger) (*keys.DataKey, error) {
+	key, err := store.DataKey(os.Getenv("YUNZHAO_PASSPHRASE"))
+	if errors.Is(err, keys.ErrNoDataKey) {
+		key, err = store.CreateDataKey(os.Getenv("YUNZHAO_PASSPHRASE"))
+	}
+	switch {
+	case errors.Is(err, keys.ErrNeedsPhrase), errors.Is(err, keys.ErrPassphrase):
+		return nil, errors.New("名单用口令保护：请在环境变量 YUNZHAO_PASSPHRASE 中给出正确的口令 / the roster is protected: give the right passphrase in YUNZHAO_PASSPHRASE")
+	case err != nil:
+		return nil, fmt.Errorf("数据密钥 / data key: %w", err)
+	}
+	if mode, err := store.DataKeyMode(); err == nil && mode == keys.Plain {
+		log.Warn("the data key lies on the disk in the clear: use an encrypted disk or set YUNZHAO_PASSPHRASE before the first start")
+	}
+	return key, nil
+}
+
+// openOutbox opens the sealed packets of the station with that key.
+func openOutbox(dir string, key ed25519.PrivateKey, cfg config.Config, log *slog.Logger) (*outbox.Outbox, error) {
+	public, ok := key.Public().(ed25519.PublicKey)
+	if !ok {
+		return nil, errors.New("station key: not Ed25519")
+	}
+	ob, err := outbox.Open(filepath.Join(dir, outboxDir), outbox.Options{
+		Log: log,
+		Verify: func(b []byte) (packet.Header, error) {
+			p, err := packet.Verify(b, public)
+			if err != nil {
+				return packet.Header{}, err
+			}
+			return p.Header, nil
+		},
+		Limits: outbox.Limits{MinFree: uint64(cfg.Outbox.FreeFloorMB) << 20, MaxPending: cfg.Outbox.MaxPending},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("照片库 / outbox: %w", err)
+	}
+	return ob, nil
+}

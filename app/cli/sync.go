@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/yunzhao-station/yunzhao/app/config"
+)
+
+// SyncCmd exchanges with central without a window.
+type SyncCmd struct {
+	DataFlag   `embed:""`
+	UntilEmpty bool `help:"直到全部传完 / Go on until everything is sent." name:"until-empty"`
+	JSON       bool `help:"每轮一个 JSON / One JSON object a round." name:"json"`
+}
+
+// syncLine is one round.
+type syncLine struct {
+	Time    time.Time `json:"time"`
+	Online  bool      `json:"online"`
+	Pending int       `json:"pending"`
+	Stored  int       `json:"stored"`
+	Opened  int       `json:"opened"`
+	Refused int       `json:"refused"`
+	Roster  int       `json:"roster"`
+	Error   string    `json:"error,omitempty"`
+}
+
+// Run exchanges once, or until nothing is left to send.
+func (c SyncCmd) Run(s *streams) error {
+	dir, err := c.dir()
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Load(dir)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	cfg.Camera.Device = deviceScene // nothing is filmed here
+	p, err := openParts(ctx, dir, cfg, false, log)
+	if err != nil {
+		return err
+	}
+	defer p.close(log)
+	worker, box, roster := p.params.Uplink, p.params.Outbox, p.params.Roster
+	for {
+		err := worker.Exchange(ctx)
+		st := box.Stats()
+		line := syncLine{Time: time.Now(), Online: err == nil, Pending: st.Pending, Stored: st.Stored, Opened: st.Opened, Refused: st.Refused, Roster: roster.Count()}
+		if err != nil {
+			line.Error = err.Error()
+		}
+		if c.JSON {
+			if err := json.NewEncoder(s.out).Encode(line); err != nil {
+				return err
+			}
+		} else if _, err := fmt.Fprintf(s.out, "待传 / pending %d  已存 / stored %d  已验 / opened %d  拒收 / refused %d  名单 / roster %d  %s\n",
+			line.Pending, line.Stored, line.Opened, line.Refused, line.Roster, line.Error); err != nil {
+			return err
+		}
+		if !c.UntilEmpty {
+			if err != nil {
+				return exitCode(exitFailed)
+			}
+			return nil
+		}
+		if err == nil && st.Pending == 0 {
+			return nil
+		}
+		wait := time.Second
+		if err != nil {
+			wait = 3 * time.Second
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("中断 / interrupted")
+		case <-time.After(wait):
+		}
+	}
+}

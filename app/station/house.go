@@ -1,0 +1,134 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/yunzhao-station/yunzhao/app/booth"
+	"github.com/yunzhao-station/yunzhao/camera"
+	"github.com/yunzhao-station/yunzhao/sync/outbox"
+	"github.com/yunzhao-station/yunzhao/sync/uplink"
+)
+
+// houseEvery is how often lamps and guards are looked at without a cause.
+const houseEvery = 3 * time.Second
+
+// watchHouse keeps the lamps, the worklist and the guards fresh.
+func (s *Station) watchHouse(ctx context.Context) {
+	tick := time.NewTicker(houseEvery)
+	defer tick.Stop()
+	for {
+		if !s.onLoop(ctx, s.refreshHouse) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-s.houseWake:
+		}
+	}
+}
+
+// wakeHouse asks for a fresh look soon; it never blocks.
+func (s *Station) wakeHouse() {
+	select {
+	case s.houseWake <- struct{}{}:
+	default:
+	}
+}
+
+// refreshHouse runs on the loop.
+func (s *Station) refreshHouse() {
+	stats := s.p.Outbox.Stats()
+	online := s.p.Uplink.Status()
+	guardErr := s.p.Outbox.Guard()
+	lamps := booth.Lamps{
+		Camera:  cameraLamp(s.p.Camera.Status()),
+		Central: centralLamp(online),
+		Outbox:  outboxLamp(stats.Pending),
+		Disk:    diskLamp(guardErr),
+		Plate:   s.plateLamp(),
+	}
+	s.apply(booth.LampsChanged{Lamps: lamps, Retakes: s.retakes(), Pending: stats.Pending, Online: online.Online})
+	s.apply(booth.GuardChanged{Fault: s.guard(guardErr)})
+}
+
+// apply reports an event from the loop itself.
+func (s *Station) apply(ev booth.Event) { s.carryOut(s.ctx, s.machine.Report(time.Now(), ev)) }
+
+// guard is why nobody new may sit down now; nil when the door is open.
+func (s *Station) guard(outboxErr error) *booth.Fault {
+	safe := booth.Text{ZH: "已保存的照片都安全。", EN: "All saved photos are safe."}
+	closed := booth.Text{ZH: "暂时不能拍新照片", EN: "No new photos for now"}
+	var refusal *outbox.Refusal
+	switch {
+	case errors.As(outboxErr, &refusal):
+		return &booth.Fault{Code: refusal.Code, Title: closed, Body: booth.Text{ZH: refusal.ZH, EN: refusal.EN}, Safe: safe}
+	case outboxErr != nil:
+		s.log.Error("guard", "err", outboxErr)
+		return &booth.Fault{Code: "outbox", Title: closed, Body: unexpected, Safe: safe}
+	case s.p.Roster.Count() == 0:
+		return &booth.Fault{Code: "no-roster", Title: booth.Text{ZH: "名单还没有到", EN: "The roster has not arrived yet"},
+			Body: booth.Text{ZH: "正在向审核中心要学籍名单；请检查网络，到了会自动继续。", EN: "The roster is being fetched from central. Check the network; this goes on by itself."}, Safe: safe}
+	case s.plate == nil:
+		f := &booth.Fault{Code: booth.GuardNoPlate, Title: booth.Text{ZH: "请先拍摄空背景", EN: "Photograph the empty backdrop first"},
+			Body: booth.Text{ZH: "背景前不要有人，然后按下面的按钮。", EN: "With nobody before the backdrop, press the button below."}, Safe: safe,
+			Action: booth.Text{ZH: "拍摄空背景", EN: "Photograph the backdrop"}}
+		if s.plateProblem != nil {
+			f.Body = *s.plateProblem
+		}
+		return f
+	}
+	return nil
+}
+
+func cameraLamp(st camera.Status) booth.Lamp {
+	switch st.State {
+	case camera.Streaming:
+		name := booth.Text{ZH: "相机正常", EN: "Camera OK"}
+		if st.Identity.Simulated {
+			name = booth.Text{ZH: "模拟相机", EN: "Simulated camera"}
+		}
+		return booth.Lamp{Level: booth.OK, Text: name}
+	case camera.Opening:
+		return booth.Lamp{Level: booth.Note, Text: booth.Text{ZH: "相机连接中", EN: "Camera opening"}}
+	case camera.Absent, camera.Stalled, camera.Faulted:
+	}
+	return booth.Lamp{Level: booth.Bad, Text: booth.Text{ZH: "相机断开", EN: "Camera away"}}
+}
+
+// centralLamp is green only when central answered with its signature.
+func centralLamp(st uplink.Status) booth.Lamp {
+	switch {
+	case st.Problem != "":
+		return booth.Lamp{Level: booth.Bad, Text: booth.Text{ZH: "中心拒绝", EN: "Central refuses"}}
+	case st.Online:
+		return booth.Lamp{Level: booth.OK, Text: booth.Text{ZH: "中心在线", EN: "Central online"}}
+	}
+	return booth.Lamp{Level: booth.Warn, Text: booth.Text{ZH: "离线可拍", EN: "Offline, works on"}}
+}
+
+func outboxLamp(pending int) booth.Lamp {
+	if pending == 0 {
+		return booth.Lamp{Level: booth.OK, Text: booth.Text{ZH: "全部已传", EN: "All sent"}}
+	}
+	return booth.Lamp{Level: booth.Note, Text: booth.Text{ZH: fmt.Sprintf("待传 %d", pending), EN: fmt.Sprintf("%d to send", pending)}}
+}
+
+func diskLamp(guard error) booth.Lamp {
+	var refusal *outbox.Refusal
+	if errors.As(guard, &refusal) && (refusal.Code == outbox.RefuseDisk || refusal.Code == outbox.RefuseWrite || refusal.Code == outbox.RefuseUnknown) {
+		return booth.Lamp{Level: booth.Bad, Text: booth.Text{ZH: "磁盘有问题", EN: "Disk trouble"}}
+	}
+	return booth.Lamp{Level: booth.OK, Text: booth.Text{ZH: "磁盘正常", EN: "Disk OK"}}
+}
+
+func (s *Station) plateLamp() booth.Lamp {
+	if s.plate == nil {
+		return booth.Lamp{Level: booth.Warn, Text: booth.Text{ZH: "背景未拍", EN: "No backdrop"}}
+	}
+	return booth.Lamp{Level: booth.OK, Text: booth.Text{ZH: "背景已拍", EN: "Backdrop OK"}}
+}

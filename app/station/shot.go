@@ -1,0 +1,198 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"time"
+
+	"github.com/yunzhao-station/yunzhao/app/booth"
+	"github.com/yunzhao-station/yunzhao/camera"
+	"github.com/yunzhao-station/yunzhao/pipeline"
+	"github.com/yunzhao-station/yunzhao/pipeline/codec"
+	"github.com/yunzhao-station/yunzhao/pipeline/spec"
+)
+
+// shotDone brings a finished shot to the loop; frame and result belong to
+// whoever takes it.
+type shotDone struct {
+	session string
+	attempt int
+	frame   camera.Frame
+	result  *pipeline.Result
+	problem *booth.Text
+	took    time.Duration
+}
+
+func (d *shotDone) wipe() {
+	d.frame.Wipe()
+	if d.result != nil {
+		d.result.Wipe()
+	}
+}
+
+// takeShot holds the frame that is on screen and standardises it beside the
+// loop.
+func (s *Station) takeShot(_ context.Context, e booth.TakeShot) {
+	if !s.of(e.Session) {
+		return
+	}
+	ctx := s.visit.ctx
+	var seq uint64
+	if s.p.Window != nil {
+		seq = s.p.Window.Shown()
+	}
+	plate := s.plate
+	s.work.Go(func() {
+		began := time.Now()
+		d := shotDone{session: e.Session, attempt: e.Attempt}
+		if err := s.holdFrame(ctx, seq, &d.frame); err != nil {
+			d.problem = &booth.Text{ZH: "相机没有给出画面，请重拍。", EN: "The camera gave no picture. Please take another."}
+			s.log.Warn("no frame for the shot", "session", e.Session, "err", err)
+		} else {
+			s.report(ctx, booth.FrameTaken{Session: e.Session, Attempt: e.Attempt, Seq: d.frame.Seq})
+			s.develop(ctx, &d, e.Spec, plate)
+		}
+		d.took = time.Since(began)
+		select {
+		case s.inputs <- &d:
+		case <-ctx.Done():
+			d.wipe()
+		}
+	})
+}
+
+// holdFrame copies the frame with that sequence number, or the newest when the
+// ring no longer has it (there is no screen).
+func (s *Station) holdFrame(ctx context.Context, seq uint64, dst *camera.Frame) error {
+	if seq != 0 && s.p.Camera.BySeq(seq, dst) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return s.p.Camera.Latest(ctx, 0, dst)
+}
+
+func (s *Station) develop(ctx context.Context, d *shotDone, specID string, plate *pipeline.Plate) {
+	sp, err := s.spec(specID)
+	if err == nil {
+		var img image.RGBA
+		began := time.Now()
+		err = decodeFrame(&img, &d.frame)
+		decoded := time.Since(began)
+		if err == nil {
+			d.result, err = s.maker.Standardize(ctx, pipeline.Input{
+				Frame: &img, Plate: plate, Spec: sp, Rotation: s.p.Config.Camera.MountRotation, Decode: decoded,
+			})
+		}
+		clear(img.Pix)
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.log.Error("shot not standardised", "session", d.session, "err", err)
+		t := unexpected
+		d.problem = &t
+	}
+}
+
+func decodeFrame(dst *image.RGBA, f *camera.Frame) error {
+	if f.Format == camera.YUYV {
+		return codec.DecodeYUYV(dst, f.Data, f.Width, f.Height)
+	}
+	return codec.DecodeRGBA(dst, f.Data, codec.Options{})
+}
+
+// spec loads a preset once.
+func (s *Station) spec(id string) (*spec.Spec, error) {
+	s.specMu.Lock()
+	defer s.specMu.Unlock()
+	if sp, ok := s.specs[id]; ok {
+		return sp, nil
+	}
+	sp, err := spec.Load(id)
+	if err != nil {
+		return nil, fmt.Errorf("station: preset of the batch: %w", err)
+	}
+	s.specs[id] = sp
+	return sp, nil
+}
+
+// shotArrived gives the shot to the visit it belongs to, or wipes it.
+func (s *Station) shotArrived(ctx context.Context, d *shotDone) {
+	if !s.of(d.session) {
+		d.wipe()
+		return
+	}
+	v := s.visit
+	v.frame.Wipe()
+	if v.result != nil {
+		v.result.Wipe()
+	}
+	v.attempt, v.frame, v.result = d.attempt, d.frame, d.result
+	ev := booth.PortraitDone{
+		Session: d.session, Attempt: d.attempt, Problem: d.problem, TookMS: int(d.took.Milliseconds()), Verdict: string(pipeline.Fail),
+	}
+	if r := d.result; r != nil {
+		ev.Verdict = string(r.Report.Verdict)
+		ev.Checks, ev.Manual = checkLines(r.Report)
+		if r.Portrait != nil {
+			ev.Portrait, ev.Before = r.Portrait, r.Before
+		} else {
+			t := firstFailure(r.Report)
+			ev.Problem = &t
+		}
+	}
+	s.carryOut(ctx, s.machine.Report(time.Now(), ev))
+}
+
+// checkLines splits a report into measured rules, the worst first, and those
+// only a person can judge.
+func checkLines(r pipeline.Report) (measured, manual []booth.CheckLine) {
+	for _, want := range []pipeline.Status{pipeline.Fail, pipeline.Warn, pipeline.Unknown, pipeline.Pass, pipeline.Manual} {
+		for _, c := range r.Checks {
+			if c.Status != want {
+				continue
+			}
+			line := checkLine(c)
+			if want == pipeline.Manual {
+				manual = append(manual, line)
+			} else {
+				measured = append(measured, line)
+			}
+		}
+	}
+	return measured, manual
+}
+
+func checkLine(c pipeline.Check) booth.CheckLine {
+	line := booth.CheckLine{
+		ID: c.ID, Title: booth.Text{ZH: c.TitleZH, EN: c.TitleEN}, Status: string(c.Status),
+		Message: booth.Text{ZH: c.MessageZH, EN: c.MessageEN},
+	}
+	if c.Value != nil {
+		line.Value = fmt.Sprintf("%.4g%s", *c.Value, unitSuffix(c.Unit))
+	}
+	return line
+}
+
+func unitSuffix(unit string) string {
+	switch unit {
+	case "", "deg", "°":
+		if unit == "" {
+			return ""
+		}
+		return "°"
+	case "%":
+		return "%"
+	}
+	return " " + unit
+}
+
+func firstFailure(r pipeline.Report) booth.Text {
+	for _, c := range r.Checks {
+		if c.Status == pipeline.Fail {
+			return booth.Text{ZH: c.MessageZH, EN: c.MessageEN}
+		}
+	}
+	return unexpected
+}

@@ -1,0 +1,294 @@
+// Package station is the kiosk at work: it carries out what the visit's state
+// machine asks for, with the real camera, pipeline, outbox and uplink, and
+// reports back what came of it. The window is handed in; without one the same
+// station runs headless.
+//
+// One goroutine owns the machine and everything of the student. Work that takes
+// time runs beside it under the session's context and comes back as an event
+// that carries the session's id.
+package station
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/yunzhao-station/yunzhao/app/booth"
+	"github.com/yunzhao-station/yunzhao/app/config"
+	"github.com/yunzhao-station/yunzhao/camera"
+	"github.com/yunzhao-station/yunzhao/pipeline"
+	"github.com/yunzhao-station/yunzhao/pipeline/spec"
+	"github.com/yunzhao-station/yunzhao/sync/keys"
+	"github.com/yunzhao-station/yunzhao/sync/outbox"
+	"github.com/yunzhao-station/yunzhao/sync/roster"
+	"github.com/yunzhao-station/yunzhao/sync/uplink"
+)
+
+// Scene is the simulated booth's stage door: whether somebody sits in it.
+type Scene interface{ SetOccupied(bool) }
+
+// Params are the parts of a station. Window and Scene are optional.
+type Params struct {
+	DataDir   string
+	Config    config.Config
+	Version   string
+	Log       *slog.Logger
+	Camera    *camera.Supervisor
+	Enrolment keys.Enrolment
+	Key       ed25519.PrivateKey // the station's, signs packets
+	Roster    *roster.Store
+	Outbox    *outbox.Outbox
+	Uplink    *uplink.Worker
+	Window    Window
+	Scene     Scene // nil: a real camera
+	Simulated bool
+	Demo      bool
+}
+
+// Station runs the booth. Make it with New, then Run it once.
+type Station struct {
+	p       Params
+	log     *slog.Logger
+	machine *booth.Machine
+	maker   *pipeline.Standardizer
+	specMu  sync.Mutex
+	specs   map[string]*spec.Spec
+	preview *preview
+	audit   *auditLog
+	inputs  chan any
+	plate   *pipeline.Plate
+	// plateProblem is why the last calibration was refused.
+	plateProblem *booth.Text
+	houseWake    chan struct{}
+	ctx          context.Context // of Run, for events the loop makes itself
+	visit        *visit
+	work         sync.WaitGroup
+
+	viewMu sync.Mutex
+	view   booth.View
+}
+
+// New checks the parts and prepares a station. It starts nothing.
+func New(p Params) (*Station, error) {
+	switch {
+	case p.DataDir == "":
+		return nil, errors.New("station: no data directory")
+	case p.Camera == nil, len(p.Key) != ed25519.PrivateKeySize, p.Roster == nil, p.Outbox == nil, p.Uplink == nil:
+		return nil, errors.New("station: camera, key, roster, outbox and uplink are required")
+	}
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	maker, err := pipeline.New(pipeline.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("station: prepare the pipeline: %w", err)
+	}
+	audit, err := openAudit(filepath.Join(p.DataDir, "audit.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Station{
+		p: p, log: p.Log, maker: maker, audit: audit,
+		specs: map[string]*spec.Spec{}, inputs: make(chan any, 64), houseWake: make(chan struct{}, 1),
+	}
+	t := p.Config.Times
+	timing := booth.DefaultTiming
+	timing.Identify = config.Seconds(t.Identify)
+	timing.Read = config.Seconds(t.Read)
+	timing.Pose = config.Seconds(t.Pose)
+	timing.Decide = config.Seconds(t.Decide)
+	timing.Done = config.Seconds(t.Done)
+	timing.Countdown = config.Seconds(t.Countdown)
+	s.machine, err = booth.New(booth.Config{
+		Timing: timing, NewID: func() string { return ulid.Make().String() },
+		Check: checkNumber, Group: groupNumber,
+		DefaultLang: booth.Lang(p.Config.Screen.Language), Simulated: p.Simulated, Demo: p.Demo,
+	})
+	if err != nil {
+		return nil, errors.Join(err, audit.close())
+	}
+	if p.Window != nil {
+		s.preview = newPreview(p.Camera, p.Window, p.Config.Camera.MountRotation)
+	}
+	s.view = s.machine.View()
+	return s, nil
+}
+
+// Send hands an intent to the booth; any goroutine may call it. It never
+// blocks for long: the loop does no slow work.
+func (s *Station) Send(in booth.Intent) { s.inputs <- in }
+
+// View is the latest snapshot.
+func (s *Station) View() booth.View {
+	s.viewMu.Lock()
+	defer s.viewMu.Unlock()
+	return s.view
+}
+
+// Run works until ctx ends, then waits for what is under way: a packet being
+// sealed is finished, never torn.
+func (s *Station) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s.ctx = ctx
+	var bg sync.WaitGroup
+	start := func(f func(context.Context)) {
+		bg.Go(func() { f(ctx) })
+	}
+	start(func(ctx context.Context) { _ = s.p.Camera.Run(ctx) })
+	start(func(ctx context.Context) { _ = s.p.Uplink.Run(ctx) })
+	start(s.watchCamera)
+	start(s.watchHouse)
+	start(s.coach)
+	if s.preview != nil {
+		start(s.preview.run)
+	}
+	s.loadPlate(ctx)
+	s.show()
+
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		if next := s.machine.NextTick(); next.IsZero() {
+			timer.Reset(time.Hour)
+		} else {
+			timer.Reset(time.Until(next))
+		}
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+			s.carryOut(ctx, s.machine.Report(time.Now(), booth.Tick{}))
+		case in := <-s.inputs:
+			s.handle(ctx, in)
+		}
+		s.show()
+	}
+	stop()
+	s.endVisit()
+	s.drainWork()
+	bg.Wait()
+	return s.audit.close()
+}
+
+// drainWork waits for session work while taking what it reports off the
+// channel, so that nobody waits for the other.
+func (s *Station) drainWork() {
+	done := make(chan struct{})
+	go func() { s.work.Wait(); close(done) }()
+	for {
+		select {
+		case <-done:
+			return
+		case in := <-s.inputs:
+			switch in := in.(type) {
+			case asked:
+				close(in.done)
+			case *shotDone:
+				in.wipe()
+			}
+		}
+	}
+}
+
+// asked runs a function on the loop's goroutine.
+type asked struct {
+	f    func()
+	done chan struct{}
+}
+
+func (s *Station) handle(ctx context.Context, in any) {
+	switch in := in.(type) {
+	case booth.Intent:
+		s.carryOut(ctx, s.machine.Do(time.Now(), in))
+	case booth.Event:
+		s.carryOut(ctx, s.machine.Report(time.Now(), in))
+	case *shotDone:
+		s.shotArrived(ctx, in)
+	case plateMade:
+		s.plateArrived(in)
+	case asked:
+		in.f()
+		close(in.done)
+	}
+}
+
+// report hands an event to the loop from session work.
+func (s *Station) report(ctx context.Context, ev booth.Event) {
+	select {
+	case s.inputs <- ev:
+	case <-ctx.Done():
+	}
+}
+
+// show publishes the snapshot and switches what follows from the state.
+func (s *Station) show() {
+	v := s.machine.View()
+	s.viewMu.Lock()
+	s.view = v
+	s.viewMu.Unlock()
+	watching := false
+	seated := false
+	switch v.State {
+	case booth.Guide, booth.Framing, booth.Countdown, booth.Shot:
+		watching, seated = true, true
+	case booth.Eligible, booth.Consent, booth.Standardising, booth.Review, booth.Confirm:
+		seated = true
+	case booth.Locked, booth.Idle, booth.Identify, booth.Sealing, booth.Done, booth.Abandoned:
+	}
+	if s.preview != nil {
+		s.preview.set(watching)
+	}
+	if s.p.Scene != nil {
+		s.p.Scene.SetOccupied(seated)
+	}
+	if s.p.Window != nil {
+		s.p.Window.Show(v)
+	}
+}
+
+func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
+	for _, e := range effects {
+		switch e := e.(type) {
+		case booth.BeginSession:
+			s.beginVisit(ctx, e.Session)
+		case booth.EndSession:
+			s.endVisit()
+		case booth.Audit:
+			s.note(e.Session, e.Event, e.Detail)
+		case booth.Lookup:
+			s.lookup(ctx, e)
+		case booth.StartClaim:
+			s.startClaim(ctx, e)
+		case booth.TakeShot:
+			s.takeShot(ctx, e)
+		case booth.Seal:
+			s.seal(ctx, e)
+		case booth.SavePayment:
+			s.savePayment(e)
+		case booth.Calibrate:
+			s.calibrate(ctx)
+		}
+	}
+}
+
+// note writes an audit entry; a session's own entries also go into its packet.
+func (s *Station) note(session, event, detail string) {
+	line, err := s.audit.append(time.Now(), session, event, detail)
+	if err != nil {
+		s.log.Error("audit entry not written", "event", event, "err", err)
+		return
+	}
+	if s.of(session) {
+		if event == "consent.given" {
+			s.visit.consent = time.Now()
+		}
+		s.visit.audit = append(append(s.visit.audit, line...), '\n')
+	}
+}
