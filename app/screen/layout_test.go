@@ -66,6 +66,8 @@ func TestNoTextIsClippedOrOverlaps(t *testing.T) {
 						where := fmt.Sprintf("%s/%s/%s", lang, kind, s.Name)
 						checkText(t, b, where, size)
 					}
+					b.w.chrome.onLeave()
+					checkText(t, b, fmt.Sprintf("%s/%s/leave", lang, kind), size)
 				}
 			}
 		})
@@ -75,6 +77,9 @@ func TestNoTextIsClippedOrOverlaps(t *testing.T) {
 func checkText(t *testing.T, b *testBench, where string, size fyne.Size) {
 	t.Helper()
 	pages := []*page{b.w.current.base(), &b.w.chrome.page}
+	if b.w.ask.root.Visible() {
+		pages = []*page{&b.w.ask.page}
+	}
 	for _, p := range pages {
 		for _, tb := range p.texts {
 			if tb.clips && tb.text != "" && tb.box.Visible() {

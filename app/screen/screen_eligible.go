@@ -474,7 +474,7 @@ func paymentWords(v booth.View) (booth.Text, booth.Level, string) {
 func (c *claimCard) layout(r rect, k float32) {
 	place(c.bg.bg, r, k)
 	radius(c.bg, k)
-	status, in := r.cutBottom(50, 0)
+	status, in := r.cutBottom(46, 0)
 	place(c.status.bg, status, k)
 	radius(c.status, k)
 	icon, words := status.insetXY(14, 2).cutLeft(28, 10)
@@ -482,6 +482,7 @@ func (c *claimCard) layout(r rect, k float32) {
 	c.state.layoutMid(words, k)
 	px := c.p.ui.pixels()
 	side := c.qr.side(rect{w: in.w, h: in.h - 38}, px)
+	_, in = in.cutTop(2, 0) // the code may not cover the border
 	code, text := in.cutTop(side+max(0, (in.h-side-60)/2), 0)
 	c.qr.layout(code, k, px)
 	c.text.layoutMid(text.insetXY(8, 0), k)

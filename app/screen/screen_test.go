@@ -69,6 +69,8 @@ func TestDrawScreens(t *testing.T) {
 					out := filepath.Join(dir, fmt.Sprintf("%s-%s-%s-%s.png", name, lang, kind, s.Name))
 					writePNG(t, out, b.w.win.Canvas().Capture())
 				}
+				b.w.chrome.onLeave()
+				writePNG(t, filepath.Join(dir, fmt.Sprintf("%s-%s-%s-22-leave.png", name, lang, kind)), b.w.win.Canvas().Capture())
 			}
 		}
 	}
