@@ -74,22 +74,22 @@ check: lint test ## 格式、静态检查与测试 / format, vet, lint and tests
 
 .PHONY: lint
 lint: ## 格式与静态检查 / format, vet and lint
-	@.ci/deps build
+	@.ci/deps test
 	@.ci/lint
 
 .PHONY: fmt
 fmt: ## 自动排版 / format the code
-	@.ci/deps build
+	@.ci/deps test
 	@.ci/lint --fix
 
 .PHONY: fuzz
 fuzz: ## 模糊测试每个解析器 / fuzz every parser, FUZZTIME each
-	@.ci/deps build
+	@.ci/deps test
 	@.ci/fuzz
 
 # benchmark runs the benchmarks that match $(2) in the packages $(1).
 define benchmark
-	@.ci/deps build
+	@.ci/deps test
 	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(2)' -benchmem -benchtime $(BENCHTIME) -timeout 60m $(1)
 endef
 
