@@ -75,7 +75,6 @@ type demo struct {
 	info     central.DemoInfo
 	policies map[string]wire.Policy // of the batches
 	sum      Summary
-	tapped   time.Time // when the last button was pressed
 	visit    string
 }
 
@@ -281,22 +280,13 @@ func (d *demo) writeJSON(name string, v any) error {
 	return os.WriteFile(filepath.Join(d.o.Out, name), append(data, '\n'), 0o600)
 }
 
-// tapPause is what a person takes at least between two buttons; the kiosk takes
-// anything faster for a bounce of the first.
-const tapPause = 400 * time.Millisecond
-
-// tap presses a button at a person's pace.
+// tap presses a button at a person's pace: once the screen is there to be
+// seen. The kiosk takes anything faster for a bounce of the tap before.
 func (d *demo) tap(ctx context.Context, id string) error {
-	if rest := tapPause - time.Since(d.tapped); rest > 0 {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(rest):
-		}
+	if err := d.settled(ctx); err != nil {
+		return err
 	}
-	err := d.kiosk.Tap(ctx, id)
-	d.tapped = time.Now()
-	return err
+	return d.kiosk.Tap(ctx, id)
 }
 
 // server is central in this process, on one address for good.
