@@ -31,7 +31,6 @@ type capture struct {
 	flash   *canvas.Rectangle
 
 	state booth.State
-	box   *booth.FaceBox
 	last  space
 	shown int
 }
@@ -84,7 +83,7 @@ func newCapture(u *ui, p *Preview) screen {
 	return s
 }
 
-func (s *capture) forget() { s.box = nil }
+func (s *capture) forget() {}
 
 func (s *capture) update(v booth.View) {
 	s.state = v.State

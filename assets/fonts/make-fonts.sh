@@ -42,7 +42,7 @@ for weight in Regular Bold; do
 	"$python" -m fontTools.subset "$src/NotoSansCJK-$weight.ttc" \
 		--font-number=2 --text-file="$chars" \
 		--output-file="NotoSansSC-$weight.otf" \
-		--layout-features=kern,locl,ccmp,mark,mkmk --no-hinting --desubroutinize \
+		--layout-features=kern,ccmp,mark,mkmk --no-hinting --desubroutinize \
 		--name-IDs=0,1,2,3,4,5,6,13,14 --notdef-outline --no-recalc-timestamp
 done
 ls -l NotoSansSC-*.otf
