@@ -90,6 +90,7 @@ func guessBackdrop(k *scratch, frame *image.RGBA, area Rect, hd head, w, h int) 
 		}
 		slices.Sort(v)
 		b.coef[ch][0] = float64(v[len(v)/2])
+		clear(v)
 	}
 	limit := .5
 	for range 6 {

@@ -333,3 +333,20 @@ func FuzzGeometry(f *testing.F) {
 		}
 	})
 }
+
+// The evening's light is lower and the sensor's gain higher than when the plate
+// was taken: the noise must be measured in the frame itself.
+func TestFrameNoisierThanThePlate(t *testing.T) {
+	student := person(t, "student")
+	clean, noisy := small, small
+	clean.Noise, noisy.Noise = .8, 5
+	plate := plateOf(t, mattetest.Compose(student, mattetest.Blue, clean, 13))
+	s := mattetest.Compose(student, mattetest.Blue, noisy, 13)
+	m := matte.New()
+	p := render(t, m, segment(t, m, s, plate), s)
+	sc := s.Truth(480, 640).Score(p.Alpha, p.RGBA, lightBlue)
+	t.Logf("MSE %.2f, band %.1f, colour %.1f", sc.MSE, sc.Band, sc.Colour)
+	if sc.MSE > 3 {
+		t.Errorf("MSE %.2f", sc.MSE)
+	}
+}

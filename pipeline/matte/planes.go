@@ -175,9 +175,9 @@ func erodeMin(dst, src, tmp []float32, w, h, r int) {
 func grow(dst, src, tmp []uint8, w, h, r int)   { morph(dst, src, tmp, w, h, r, true) }
 func shrink(dst, src, tmp []uint8, w, h, r int) { morph(dst, src, tmp, w, h, r, false) }
 
-func morph(dst, src, tmp []uint8, w, h, r int, any bool) {
+func morph(dst, src, tmp []uint8, w, h, r int, growing bool) {
 	var want uint8 // the value that wins in a window
-	if any {
+	if growing {
 		want = 1
 	}
 	halves(h, func(lo, hi int) {

@@ -97,6 +97,8 @@ func resample(dst [3][]float32, w, h int, src rows, srcW, srcH int, region Rect)
 				}
 			}
 		}
+		clear(line) // the last rows of a person's picture
+		clear(col)
 	})
 }
 

@@ -139,14 +139,14 @@ func (r *renderer) windows(coef, rhs []float32, index []int32) {
 	for y := 1; y+1 < h; y++ {
 		for x := 1; x+1 < w; x++ {
 			i := y*w + x
-			any := false
+			open := false // holds an unknown
 			for _, o := range [3]int{i - w, i, i + w} {
 				if index[o-1] >= 0 || index[o] >= 0 || index[o+1] >= 0 {
-					any = true
+					open = true
 					break
 				}
 			}
-			if !any {
+			if !open {
 				continue
 			}
 			var p [9]int
