@@ -5,7 +5,7 @@
 // was skipped, and at the end the counts: N passed, N failed, N skipped. It
 // fails when anything failed.
 //
-//	go test -json ./... | go run .ci/testsum.go
+//	go test -json ./... | .cache/bin/testsum
 package main
 
 import (
