@@ -344,6 +344,10 @@ func (m *Machine) intent(in Intent) {
 				m.say(textCameraWait)
 				return
 			}
+			if m.cfg.Timing.Countdown <= 0 {
+				m.shoot()
+				return
+			}
 			m.enter(Countdown)
 			m.countEnds = m.now.Add(m.cfg.Timing.Countdown)
 		case Back:
@@ -748,13 +752,18 @@ func (m *Machine) report(ev Event) {
 	}
 }
 
+// shoot asks for the frame on screen.
+func (m *Machine) shoot() {
+	m.attempt++
+	m.shot = nil
+	m.enter(Shot)
+	m.audit("shot.taken", "")
+	m.emit(TakeShot{Session: m.session, Attempt: m.attempt, Spec: m.record.Spec})
+}
+
 func (m *Machine) tick() {
 	if m.state == Countdown && !m.now.Before(m.countEnds) {
-		m.attempt++
-		m.shot = nil
-		m.enter(Shot)
-		m.audit("shot.taken", "")
-		m.emit(TakeShot{Session: m.session, Attempt: m.attempt, Spec: m.record.Spec})
+		m.shoot()
 		return
 	}
 	if m.deadline.IsZero() || m.now.Before(m.deadline) {

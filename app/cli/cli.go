@@ -36,6 +36,7 @@ type commands struct {
 	Camera      CameraCmd      `cmd:"" help:"相机：列出、观察、拍一张 / Cameras: list, watch, take a shot."`
 	Enroll      EnrollCmd      `cmd:"" help:"登记到审核中心 / Enrol this station at a central server."`
 	Sync        SyncCmd        `cmd:"" help:"与审核中心同步 / Exchange with central without a window."`
+	Simulate    SimulateCmd    `cmd:"" help:"无窗口跑 N 个完整会话 / Run N whole sessions without a window."`
 	Verify      VerifyCmd      `cmd:"" help:"核对本机每个照片包 / Verify every packet on this station."`
 	Doctor      DoctorCmd      `cmd:"" help:"检查运行条件并给出办法 / Check every precondition and say how to mend it."`
 	Version     VersionCmd     `cmd:"" help:"版本 / Print the version."`

@@ -91,13 +91,12 @@ func (s *Station) captureState(st wire.Student, local roster.Local) (state strin
 	default:
 		state = v.State
 	}
-	if state == wire.VerdictRejected {
-		supersedes = local.Packet
-		if e.Verdict != nil {
-			why = rejectText(*e.Verdict)
-		}
+	if state == wire.VerdictRejected && e.Verdict != nil {
+		why = rejectText(*e.Verdict)
 	}
-	return state, why, supersedes
+	// A new photo of this student, after a rejection or by an operator's
+	// override, always names the one it replaces.
+	return state, why, local.Packet
 }
 
 func rejectText(v wire.Verdict) booth.Text {

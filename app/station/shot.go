@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
@@ -133,8 +135,8 @@ func (s *Station) shotArrived(ctx context.Context, d *shotDone) {
 		Session: d.session, Attempt: d.attempt, Problem: d.problem, TookMS: int(d.took.Milliseconds()), Verdict: string(pipeline.Fail),
 	}
 	if r := d.result; r != nil {
-		ev.Verdict = string(r.Report.Verdict)
 		ev.Checks, ev.Manual = checkLines(r.Report)
+		ev.Verdict = measuredVerdict(r.Report)
 		if r.Portrait != nil {
 			ev.Portrait, ev.Before = r.Portrait, r.Before
 		} else {
@@ -164,15 +166,43 @@ func checkLines(r pipeline.Report) (measured, manual []booth.CheckLine) {
 	return measured, manual
 }
 
+// measuredVerdict is the report's verdict without the questions that are put to
+// the operator on the same screen.
+func measuredVerdict(r pipeline.Report) string {
+	measured := pipeline.Report{}
+	for _, c := range r.Checks {
+		if c.Status != pipeline.Manual {
+			measured.Checks = append(measured.Checks, c)
+		}
+	}
+	measured.Summarise()
+	return string(measured.Verdict)
+}
+
 func checkLine(c pipeline.Check) booth.CheckLine {
 	line := booth.CheckLine{
 		ID: c.ID, Title: booth.Text{ZH: c.TitleZH, EN: c.TitleEN}, Status: string(c.Status),
 		Message: booth.Text{ZH: c.MessageZH, EN: c.MessageEN},
 	}
 	if c.Value != nil {
-		line.Value = fmt.Sprintf("%.4g%s", *c.Value, unitSuffix(c.Unit))
+		line.Value = readable(*c.Value) + unitSuffix(c.Unit)
 	}
 	return line
+}
+
+// readable is a number with as many digits as a person can use.
+func readable(v float64) string {
+	digits := 2
+	switch a := math.Abs(v); {
+	case a >= 100 || v == math.Trunc(v):
+		digits = 0
+	case a >= 10:
+		digits = 1
+	}
+	if t := strconv.FormatFloat(v, 'f', digits, 64); t != "-0.00" {
+		return t
+	}
+	return "0"
 }
 
 func unitSuffix(unit string) string {
