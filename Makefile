@@ -43,15 +43,16 @@ binaries:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(CENTRAL_LDFLAGS)' -o bin/yunzhao-central ./sync/cmd/yunzhao-central
 
 .PHONY: run
-run: ## 启动拍照站 / start the station
+run: ## 启动拍照站（演示数据）/ start the station with demo data
 	@.ci/deps run
 	@$(MAKE) --no-print-directory binaries
 	@if [[ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]]; then \
-		echo '没有图形界面（DISPLAY 未设置）。请在桌面会话中运行，或用 make demo 在虚拟屏幕上演示。' >&2; \
-		echo 'No screen here (DISPLAY is not set): run this in a desktop session, or try make demo.' >&2; \
-		exit 1; \
+		echo '没有显示器：在虚拟屏幕上演示完整流程，截图在 out/demo。'; \
+		echo 'No display: the whole job runs on a virtual screen; the pictures are in out/demo.'; \
+		exec bin/yunzhao demo $(ARGS); \
+	else \
+		exec bin/yunzhao run --demo $(ARGS); \
 	fi
-	bin/yunzhao run $(ARGS)
 
 .PHONY: demo
 demo: ## 在虚拟屏幕上演示完整流程并截图 / drive whole visits on a virtual screen

@@ -110,16 +110,20 @@ type DataFlag struct {
 }
 
 // dir is the given directory or the user's default one.
-func (d DataFlag) dir() (string, error) {
+func (d DataFlag) dir() (string, error) { return d.dirOr("yunzhao") }
+
+// dirOr is the given directory or one with that name in the user's default
+// place.
+func (d DataFlag) dirOr(name string) (string, error) {
 	if d.Data != "" {
 		return filepath.Abs(d.Data)
 	}
 	if x := os.Getenv("XDG_DATA_HOME"); x != "" {
-		return filepath.Join(x, "yunzhao"), nil
+		return filepath.Join(x, name), nil
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return "", fmt.Errorf("no data directory: give one with --data: %w", err)
 	}
-	return filepath.Join(home, ".local", "share", "yunzhao"), nil
+	return filepath.Join(home, ".local", "share", name), nil
 }

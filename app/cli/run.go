@@ -70,7 +70,11 @@ func (c RunCmd) Run(s *streams) error {
 		return fmt.Errorf("log level: %w", err)
 	}
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
-	dir, err := c.dir()
+	name := "yunzhao"
+	if c.Demo {
+		name = "yunzhao-demo" // never among a real station's photos
+	}
+	dir, err := c.dirOr(name)
 	if err != nil {
 		return err
 	}
