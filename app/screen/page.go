@@ -10,12 +10,12 @@ import (
 	"github.com/yunzhao-station/yunzhao/app/booth"
 )
 
-// Debounce times. Touch screens fire twice; people tap twice. Keypad keys are
-// legitimately pressed quickly, so theirs only swallows a contact bounce.
-const (
-	tapDebounce = 300 * time.Millisecond
-	keyDebounce = 60 * time.Millisecond
-)
+// tapDebounce is how soon after a tap another one is a bounce: touch screens fire
+// twice, people tap twice, and the second must not reach the screen that comes
+// next. Keypad keys are exempt. Events carry no time of their own, so a slow
+// frame makes two honest presses of a digit arrive together, and a number with a
+// digit missing is worse than one that the checksum catches.
+const tapDebounce = 300 * time.Millisecond
 
 // ui is what every screen shares: the scale, the language, the way out.
 type ui struct {
@@ -31,7 +31,6 @@ type ui struct {
 	pixelsPer float32
 
 	lastTap time.Time
-	lastKey map[string]time.Time
 }
 
 // both orders a sentence: current language first.
@@ -45,18 +44,10 @@ func (u *ui) both(t booth.Text) (first, second string) {
 // pixels is how many physical pixels one design unit has.
 func (u *ui) pixels() float32 { return u.k * u.pixelsPer }
 
-// admit refuses bounces: for keys, of the same key; for actions, of any, so that
-// a double tap never reaches the screen that comes next.
+// admit refuses bounces of actions, so that a double tap never reaches the screen
+// that comes next.
 func (u *ui) admit(b *button) bool {
-	now := u.clock()
-	if b.look == lookKey {
-		if last, ok := u.lastKey[b.id]; ok && within(now, last, keyDebounce) {
-			return false
-		}
-		u.lastKey[b.id] = now
-		return true
-	}
-	return u.admitAction(now)
+	return b.look == lookKey || u.admitAction(u.clock())
 }
 
 func (u *ui) admitAction(now time.Time) bool {

@@ -76,7 +76,7 @@ func New(app fyne.App, opts Options) (*Window, error) {
 		opts.Title = "云照站 Yunzhao Station"
 	}
 	app.Settings().SetTheme(Theme{})
-	u := &ui{k: 1, pixelsPer: 1, lang: booth.ZH, clock: opts.Clock, send: opts.OnIntent, lastKey: map[string]time.Time{}}
+	u := &ui{k: 1, pixelsPer: 1, lang: booth.ZH, clock: opts.Clock, send: opts.OnIntent}
 	w := &Window{win: app.NewWindow(opts.Title), ui: u, size: size}
 	w.preview = newPreview()
 	w.keys = keyboard{clock: opts.Clock}
