@@ -306,7 +306,7 @@ func TestUploadInPiecesAcrossARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Write(make([]byte, 999)); err != nil {
+	if _, err := f.Write(make([]byte, len(p.Bytes))); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {

@@ -152,6 +152,7 @@ func TestPhoneFromTheCodeToTheApprovedPhoto(t *testing.T) {
 	}
 
 	b.want(200, b.post("/m/pay", nil), "沙箱", "不会真正扣款", "25.00")
+	b.want(200, b.post("/m/pay", nil), "沙箱") // gone back and pressed again
 	b.want(200, b.post("/m/sandbox", nil), "已缴费", claim.ConfirmationCode(k.info.ReceiptKey, claim.Order{Batch: DemoBatchPaid, StudentRef: st.Ref}, session))
 	if c := state(); c.Payment != wire.PaymentPaid || c.OrderID == "" {
 		t.Fatalf("paid: %+v", c)

@@ -43,7 +43,7 @@ func TestPagesInABrowser(t *testing.T) {
 	if err := chromedp.Do(root, chromedp.Navigate("about:blank")); err != nil {
 		t.Fatalf("start the browser: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(root, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(root, 90*time.Second)
 	defer cancel()
 
 	shots := os.Getenv("YUNZHAO_SCREENSHOTS")
@@ -141,7 +141,7 @@ func TestPagesInABrowser(t *testing.T) {
 
 	// R then 8 returns the first photo as blurred; the next appears by itself.
 	shows := func(id string) chromedp.Action[chromedp.Void] {
-		return chromedp.WaitReady(`#current img[src="/review/` + id + `/portrait.jpg"]`)
+		return chromedp.WaitReady(`body[data-keys="ready"] #current img[src="/review/` + id + `/portrait.jpg"]`)
 	}
 	err := chromedp.Do(ctx, chromedp.Navigate(w.http.URL+"/review/"+p.ID.String()), shows(p.ID.String()),
 		chromedp.KeyEvent("r"), chromedp.KeyEvent("8"), shows(queue[0]), chromedp.KeyEvent("a"), shows(queue[1]))

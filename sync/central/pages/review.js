@@ -26,4 +26,5 @@
     if (key === "a") send(document.querySelector('[data-key="a"]'));
     if (key === "n") location.href = "/review/next?after=" + location.pathname.split("/").pop();
   });
+  document.body.setAttribute("data-keys", "ready");
 })();

@@ -89,6 +89,10 @@ func (c *serveCmd) Run(e *env) (err error) {
 	address := scheme + "://" + l.Addr().String()
 	public := c.PublicURL
 	if public == "" {
+		// An address such as 0.0.0.0 means nothing to a phone.
+		if a, ok := l.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+			return errors.New("监听所有地址时请用 --public-url 指定手机访问的网址; listening on every address needs --public-url, which phones will open")
+		}
 		public = address
 	}
 	s, err := central.Open(c.Data, central.Options{PublicURL: public, Logger: e.log})

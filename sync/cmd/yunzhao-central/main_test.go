@@ -187,6 +187,9 @@ func TestCommandLineThatIsNotUnderstood(t *testing.T) {
 	if code, out, _ := command(t, "", "--help"); code != 0 || !strings.Contains(out, "serve") {
 		t.Errorf("--help: %d %q", code, out)
 	}
+	if code, _, errOut := command(t, "", "serve", "--data", t.TempDir(), "--listen", "0.0.0.0:0"); code != 1 || !strings.Contains(errOut, "--public-url") {
+		t.Errorf("no address for phones: %d %q", code, errOut)
+	}
 	if code, _, errOut := command(t, "", "stats", "--data", t.TempDir()); code != 1 || !strings.Contains(errOut, "not a data directory") {
 		t.Errorf("empty directory: %d %q", code, errOut)
 	}
