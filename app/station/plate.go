@@ -21,8 +21,9 @@ import (
 // plateFile holds the picture of the empty booth. It shows nobody.
 const plateFile = "plate.bin"
 
-// plateTimeout bounds a calibration: a second of video and some waiting.
-const plateTimeout = 15 * time.Second
+// plateTimeout bounds a calibration. An idle machine needs two seconds for the
+// frames and the arithmetic, a busy one ten times as many.
+const plateTimeout = time.Minute
 
 // plateMade brings a calibration's outcome to the loop.
 type plateMade struct {

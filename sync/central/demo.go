@@ -94,7 +94,7 @@ func (s *Server) SeedDemo(ctx context.Context) (DemoInfo, error) {
 func (s *Server) demoBatches() []wire.Batch {
 	day := s.now().UTC().Truncate(24 * time.Hour)
 	base := wire.Batch{
-		School: "演示大学", Spec: "chsi", Opens: day.AddDate(0, 0, -7), Closes: day.AddDate(0, 3, 0), ReviewDays: 3,
+		School: "演示大学", Spec: "chsi", Opens: day.AddDate(0, 0, -7), Closes: day.AddDate(0, 3, 0), ReviewDays: 2,
 		Contact: "演示客服 400-000-0000（演示）", RetainDays: 30, ConsentVer: "demo-1",
 		ConsentZH: "本次拍摄的照片仅用于学籍与学历证书电子注册。照片在本机加密保存，上传至学校指定的审核中心，审核通过后不可更改。您可以在提交之前随时退出，退出后本机不保留任何照片。",
 		ConsentEN: "The photo taken here is used for the electronic registration of your student record and certificate only. It is stored encrypted, sent to the review centre your school has chosen, and cannot be changed after approval. You may leave at any time before submitting; nothing is kept then.",

@@ -604,7 +604,7 @@ type batchView struct {
 // newBatch is what the form for a new batch starts from.
 func (s *Server) newBatch() wire.Batch {
 	day := s.now().Truncate(24 * time.Hour)
-	return wire.Batch{Spec: "chsi", Policy: wire.PayNone, Opens: day, Closes: day.AddDate(0, 3, 0), ReviewDays: 3, RetainDays: 180, ConsentVer: "1"}
+	return wire.Batch{Spec: "chsi", Policy: wire.PayNone, Opens: day, Closes: day.AddDate(0, 3, 0), ReviewDays: 2, RetainDays: 180, ConsentVer: "1"}
 }
 
 func (s *Server) showBatch(w http.ResponseWriter, r *http.Request, ss staffSession) {
