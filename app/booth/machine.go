@@ -715,8 +715,10 @@ func (m *Machine) report(ev Event) {
 		}
 	case PortraitDone:
 		if ev.Session == m.session && ev.Attempt == m.attempt && (m.state == Standardising || m.state == Shot) {
-			s := ShotView{Attempt: ev.Attempt, Portrait: ev.Portrait, Before: ev.Before, Verdict: ev.Verdict,
-				Checks: ev.Checks, ManualAsk: ev.Manual, Problem: ev.Problem, TookMS: ev.TookMS}
+			s := ShotView{
+				Attempt: ev.Attempt, Portrait: ev.Portrait, Before: ev.Before, Verdict: ev.Verdict,
+				Checks: ev.Checks, ManualAsk: ev.Manual, Problem: ev.Problem, TookMS: ev.TookMS,
+			}
 			if m.shot != nil {
 				s.Seq = m.shot.Seq
 			}

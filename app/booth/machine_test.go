@@ -64,9 +64,11 @@ func sent[E Effect](d *desk) (E, bool) {
 }
 
 func rec(ref, policy, payment string) Record {
-	return Record{Ref: ref, BatchID: "b1", Name: "演示学生", NameMasked: "演**生", Number: "1101 0519 4912 3100 2X",
+	return Record{
+		Ref: ref, BatchID: "b1", Name: "演示学生", NameMasked: "演**生", Number: "1101 0519 4912 3100 2X",
 		NumMasked: "1101**********002X", Payment: payment, Service: ServiceView{Policy: policy, PriceFen: 2500},
-		Consent: ConsentView{Version: "v1"}, Spec: "chsi"}
+		Consent: ConsentView{Version: "v1"}, Spec: "chsi",
+	}
 }
 
 func (d *desk) identify(r ...Record) *desk {
@@ -260,7 +262,9 @@ func TestStaleTimerAndAnswersOfAnEarlierStudent(t *testing.T) {
 		PortraitDone{Session: old, Attempt: 1, Portrait: image.NewRGBA(image.Rect(0, 0, 1, 1))},
 		LookupDone{Session: old, Token: 1, Records: []Record{rec("old", "none", "none")}},
 		ClaimUpdate{Session: old, Claim: ClaimView{URL: "x"}},
-		Sealed{Session: old}, SealFailed{Session: old}, FrameTaken{Session: old, Attempt: 1},
+		Sealed{Session: old},
+		SealFailed{Session: old},
+		FrameTaken{Session: old, Attempt: 1},
 	} {
 		d.say(ev).want(Identify)
 		if v := d.view(); v.Student != nil || v.Shot != nil || v.Claim.URL != "" {
@@ -368,8 +372,24 @@ func TestNoStudentReachesAnother(t *testing.T) {
 	// Going on is likely and giving up is rare, so that the walk gets as far as
 	// shots and seals thousands of times.
 	onward := []Intent{Start{}, Wedge{Text: "5678"}, Continue{}, Shutter{}, Accept{}, ConfirmSubmit{}, NextStudent{}}
-	aside := []Intent{Abandon{}, NotMe{}, Back{}, Retake{}, Submit{}, Choose{}, Reveal{Held: true}, Key{'1'}, Key{'2'}, Key{'\b'}, ToggleLang{},
-		ManualAnswer{OK: true}, Decline{}, FlagInfo{}, FaultAction{Code: "seal-failed"}, PaymentMark{State: "waived", Reason: "x"}}
+	aside := []Intent{
+		Abandon{},
+		NotMe{},
+		Back{},
+		Retake{},
+		Submit{},
+		Choose{},
+		Reveal{Held: true},
+		Key{'1'},
+		Key{'2'},
+		Key{'\b'},
+		ToggleLang{},
+		ManualAnswer{OK: true},
+		Decline{},
+		FlagInfo{},
+		FaultAction{Code: "seal-failed"},
+		PaymentMark{State: "waived", Reason: "x"},
+	}
 	shots, seals := 0, 0
 	for i := range steps {
 		d.all = d.all[:0]

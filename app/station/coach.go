@@ -36,14 +36,17 @@ func cameraEvent(st camera.Status) booth.CameraChanged {
 		return booth.CameraChanged{Working: true}
 	case camera.Absent:
 		return booth.CameraChanged{Problem: booth.Text{
-			ZH: "没有找到相机。请工作人员检查 USB 线是否插好。", EN: "No camera was found. Staff: please check the USB cable."}}
+			ZH: "没有找到相机。请工作人员检查 USB 线是否插好。", EN: "No camera was found. Staff: please check the USB cable.",
+		}}
 	case camera.Stalled:
 		return booth.CameraChanged{Problem: booth.Text{
-			ZH: "相机没有画面，正在自动恢复。", EN: "The camera sends no picture; it is being restarted."}}
+			ZH: "相机没有画面，正在自动恢复。", EN: "The camera sends no picture; it is being restarted.",
+		}}
 	case camera.Opening, camera.Faulted:
 	}
 	return booth.CameraChanged{Problem: booth.Text{
-		ZH: "相机断开了，正在自动重连，一般几秒就好。", EN: "The camera was disconnected and is being reconnected; this takes a few seconds."}}
+		ZH: "相机断开了，正在自动重连，一般几秒就好。", EN: "The camera was disconnected and is being reconnected; this takes a few seconds.",
+	}}
 }
 
 // coach evaluates the live picture while the student is framing and reports

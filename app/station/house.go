@@ -71,12 +71,16 @@ func (s *Station) guard(outboxErr error) *booth.Fault {
 		s.log.Error("guard", "err", outboxErr)
 		return &booth.Fault{Code: "outbox", Title: closed, Body: unexpected, Safe: safe}
 	case s.p.Roster.Count() == 0:
-		return &booth.Fault{Code: "no-roster", Title: booth.Text{ZH: "名单还没有到", EN: "The roster has not arrived yet"},
-			Body: booth.Text{ZH: "正在向审核中心要学籍名单；请检查网络，到了会自动继续。", EN: "The roster is being fetched from central. Check the network; this goes on by itself."}, Safe: safe}
+		return &booth.Fault{
+			Code: "no-roster", Title: booth.Text{ZH: "名单还没有到", EN: "The roster has not arrived yet"},
+			Body: booth.Text{ZH: "正在向审核中心要学籍名单；请检查网络，到了会自动继续。", EN: "The roster is being fetched from central. Check the network; this goes on by itself."}, Safe: safe,
+		}
 	case s.plate == nil:
-		f := &booth.Fault{Code: booth.GuardNoPlate, Title: booth.Text{ZH: "请先拍摄空背景", EN: "Photograph the empty backdrop first"},
+		f := &booth.Fault{
+			Code: booth.GuardNoPlate, Title: booth.Text{ZH: "请先拍摄空背景", EN: "Photograph the empty backdrop first"},
 			Body: booth.Text{ZH: "背景前不要有人，然后按下面的按钮。", EN: "With nobody before the backdrop, press the button below."}, Safe: safe,
-			Action: booth.Text{ZH: "拍摄空背景", EN: "Photograph the backdrop"}}
+			Action: booth.Text{ZH: "拍摄空背景", EN: "Photograph the backdrop"},
+		}
 		if s.plateProblem != nil {
 			f.Body = *s.plateProblem
 		}

@@ -56,8 +56,10 @@ func (s *Station) record(st wire.Student, b wire.Batch) booth.Record {
 		Name: st.Name, NameMasked: roster.MaskName(st.Name), Doc: doc,
 		Number: groupNumber(doc, st.IDNumber), NumMasked: roster.MaskNumber(st.IDNumber),
 		Payment: string(payment), Spec: b.Spec,
-		Service: booth.ServiceView{PriceFen: b.PriceFen, Policy: string(b.Policy), Covers: booth.Text{ZH: b.CoversZH, EN: b.CoversEN},
-			ReviewDays: b.ReviewDays, Contact: b.Contact},
+		Service: booth.ServiceView{
+			PriceFen: b.PriceFen, Policy: string(b.Policy), Covers: booth.Text{ZH: b.CoversZH, EN: b.CoversEN},
+			ReviewDays: b.ReviewDays, Contact: b.Contact,
+		},
 		Consent: booth.ConsentView{Version: b.ConsentVer, Body: booth.Text{ZH: b.ConsentZH, EN: b.ConsentEN}, RetainDays: b.RetainDays},
 	}
 	if r.School == "" {
