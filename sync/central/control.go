@@ -39,35 +39,40 @@ func controlPath(dir string) (path string, done func() error, err error) {
 	return fmt.Sprintf("/proc/self/fd/%d/%s", d.Fd(), controlSocket), d.Close, nil
 }
 
-// ServeControl answers the command line until ctx ends.
-func (s *Server) ServeControl(ctx context.Context) error {
+// StartControl opens the control socket and answers the command line until
+// stop is called. Once it has returned, the socket is there.
+func (s *Server) StartControl() (stop func() error, err error) {
 	path, done, err := controlPath(s.dir)
 	if err != nil {
-		return fmt.Errorf("central: control socket: %w", err)
+		return nil, fmt.Errorf("central: control socket: %w", err)
 	}
-	defer done() //nolint:errcheck // a directory opened for reading
+	fail := func(err error) (func() error, error) {
+		return nil, errors.Join(fmt.Errorf("central: control socket: %w", err), done())
+	}
 	// The directory is ours alone (bbolt's lock), so a socket here is left over.
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("central: control socket: %w", err)
+		return fail(err)
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return fmt.Errorf("central: control socket: %w", err)
+		return fail(err)
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
-		return errors.Join(fmt.Errorf("central: control socket: %w", err), l.Close())
+		return fail(errors.Join(err, l.Close()))
 	}
 	srv := &http.Server{Handler: s.controlHandler(), ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() {
-		if err := srv.Close(); err != nil {
-			s.log.Debug("close control socket", "err", err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("control socket", "err", err)
 		}
-	})
-	defer stop()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("central: control socket: %w", err)
-	}
-	return nil
+	}()
+	return func() error {
+		err := srv.Close() // also removes the socket
+		<-ended
+		return errors.Join(err, done())
+	}, nil
 }
 
 // PacketState is one line of Stats.

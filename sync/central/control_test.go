@@ -2,7 +2,6 @@ package central
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"math"
@@ -19,10 +18,14 @@ func TestControlExportsWhatWasSealed(t *testing.T) {
 	k := w.kiosk()
 	p := k.seal(studentA(1))
 	k.send(p)
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- w.s.ServeControl(ctx) }()
-	c := &Control{client: &http.Client{Transport: inProcess{w.s.controlHandler()}}, close: func() error { return nil }}
+	stop, err := w.s.StartControl()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := OpenControl(t.Context(), w.dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	var stored, file Extract
 	if err := c.Do(t.Context(), http.MethodGet, "/packets/"+p.ID.String(), "", nil, &stored); err != nil {
@@ -48,9 +51,11 @@ func TestControlExportsWhatWasSealed(t *testing.T) {
 	if err := c.Do(t.Context(), http.MethodGet, "/stations", "", nil, &st); err != nil || len(st) != 1 || st[0].ClaimKey != nil || st[0].ReceiptKey != nil {
 		t.Fatalf("the stations' keys leave the server: %v", err)
 	}
-	cancel()
-	if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+	if err := errors.Join(c.Close(), stop()); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := OpenControl(t.Context(), w.dir, Options{}); !errors.Is(err, ErrLocked) {
+		t.Fatalf("a server without its socket: %v", err)
 	}
 }
 

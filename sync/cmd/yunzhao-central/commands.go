@@ -100,6 +100,11 @@ func (c *serveCmd) Run(e *env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	stopControl, err := s.StartControl()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopControl()) }()
 
 	e.printf("中心服务器 Central server  %s\n", address)
 	e.printf("指纹 Fingerprint          %s\n", s.Fingerprint())
@@ -116,8 +121,6 @@ func (c *serveCmd) Run(e *env) (err error) {
 		e.printf("审核登录 Reviewer login    %s/login  %s  %s\n", address, info.ReviewerUser, info.ReviewerPassword)
 	}
 
-	ctx, cancel := context.WithCancel(e.ctx)
-	defer cancel()
 	srv := &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -127,8 +130,7 @@ func (c *serveCmd) Run(e *env) (err error) {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(e.log.Handler(), slog.LevelWarn),
 	}
-	failed := make(chan error, 2)
-	go func() { failed <- s.ServeControl(ctx) }()
+	failed := make(chan error, 1)
 	go func() {
 		if c.TLSCert != "" {
 			failed <- srv.ServeTLS(l, c.TLSCert, c.TLSKey)
@@ -136,23 +138,17 @@ func (c *serveCmd) Run(e *env) (err error) {
 		}
 		failed <- srv.Serve(l)
 	}()
-	running := 2
 	select {
-	case err = <-failed:
-		running--
-	case <-ctx.Done():
-		err = nil
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-e.ctx.Done():
 	}
-	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
-	defer stop()
-	err = errors.Join(err, srv.Shutdown(grace))
-	cancel()
-	for range running {
-		if e := <-failed; !errors.Is(e, http.ErrServerClosed) {
-			err = errors.Join(err, e)
-		}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), 15*time.Second)
+	defer cancel()
+	if err := srv.Shutdown(grace); err != nil {
+		return fmt.Errorf("requests did not finish: %w", err)
 	}
-	return err
+	return nil
 }
 
 type codeCmd struct {
