@@ -79,6 +79,16 @@ func (e Entry) Declared() wire.Declared {
 // waiting: still to be sent, and there to be sent.
 func (e *Entry) waiting() bool { return e.State == Saved && e.Fault == "" }
 
+// held: still to be sent, but central answered that it will not do, and
+// sending the same bytes again cannot change that.
+func (e *Entry) held() bool {
+	switch e.LastError {
+	case wire.CodeConflict, wire.CodeInvalidPacket, wire.CodeTooLarge:
+		return e.State == Saved
+	}
+	return false
+}
+
 // Alarm is something that staff must know and that never goes away by itself.
 type Alarm struct {
 	Code   string // stable, snake_case
@@ -89,6 +99,7 @@ type Alarm struct {
 // Codes of alarms beside the [Fault] codes.
 const (
 	AlarmRefused      = "packet_refused"
+	AlarmHeld         = "packet_held"       // central will not take it as it is
 	AlarmForeignFile  = "foreign_file"      // a file that is not a packet of this station: moved to quarantine
 	AlarmIDConflict   = "packet_conflict"   // two files claim one id
 	AlarmIndexRebuilt = "index_rebuilt"     // the old index is in quarantine

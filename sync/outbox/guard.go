@@ -188,9 +188,12 @@ func (o *Outbox) Alarms() []Alarm {
 		out = append(out, Alarm{Code: AlarmIndexFault, Detail: "the index failed while running; restart to rebuild it"})
 	}
 	o.mu.Unlock()
-	for _, e := range o.filter(func(e *Entry) bool { return e.Fault != "" || e.State == Refused }) {
+	for _, e := range o.filter(func(e *Entry) bool { return e.Fault != "" || e.State == Refused || e.held() }) {
 		if e.Fault != "" {
 			out = append(out, Alarm{Code: string(e.Fault), Packet: e.ID.String(), Detail: "state " + string(e.State)})
+		}
+		if e.held() {
+			out = append(out, Alarm{Code: AlarmHeld, Packet: e.ID.String(), Detail: e.LastError})
 		}
 		if e.State == Refused {
 			out = append(out, Alarm{Code: AlarmRefused, Packet: e.ID.String(), Detail: e.Reason})

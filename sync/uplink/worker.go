@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,9 +34,22 @@ const (
 	// FatalPause is how long a refusal that only a person can mend is left
 	// alone before it is tried again.
 	FatalPause = 5 * time.Minute
-	// declareBatch packets are announced at once.
+	// declareBatch packets are announced and sent in one exchange: after a week
+	// offline the verdicts must not wait until the last of thousands is sent.
 	declareBatch = 100
+	// maxAlarms codes go into a heartbeat; each is sent once however many
+	// packets it is about.
+	maxAlarms = 16
 )
+
+// ErrHeld: what is left cannot be sent now; the outbox's alarms say why.
+var ErrHeld = errors.New("uplink: packets are held back that central would not take")
+
+// localError is a failure on this side of the network: it says nothing about
+// whether central can be reached.
+type localError struct{ error }
+
+func (e localError) Unwrap() error { return e.error }
 
 // cursorVerdicts names central's verdict feed in the outbox.
 const cursorVerdicts = "verdicts"
@@ -55,8 +69,8 @@ type Events struct {
 	Roster  func()
 }
 
-// Params are what a Worker needs. Log, Version, Transport, Now, Pulse and
-// Events are optional.
+// Params are what a Worker needs. Log, Version, Transport, Now, Pulse, Events
+// and Network are optional.
 type Params struct {
 	Enrolment keys.Enrolment
 	Key       ed25519.PrivateKey // the station's
@@ -68,6 +82,9 @@ type Params struct {
 	Now       func() time.Time
 	Pulse     time.Duration
 	Events    Events
+	// Network calls changed when the machine's network changed, until ctx
+	// ends; nil = the system's own word.
+	Network func(ctx context.Context, changed func()) error
 }
 
 // Status is how the connection stands.
@@ -108,6 +125,9 @@ func NewWorker(p Params) (*Worker, error) {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
+	if p.Network == nil {
+		p.Network = watchNetwork
+	}
 	if p.Pulse <= 0 {
 		p.Pulse = DefaultPulse
 	}
@@ -144,9 +164,18 @@ func (w *Worker) Claim(ctx context.Context, session string) (wire.ClaimState, er
 	return w.c.claim(ctx, session)
 }
 
-// Run exchanges until ctx ends: at once when woken, at a calm pulse otherwise,
-// more and more seldom while central is away.
+// Run exchanges until ctx ends: at once when woken or when the network
+// changed, at a calm pulse otherwise, more and more seldom while central is away.
 func (w *Worker) Run(ctx context.Context) error {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watching.Go(func() {
+		if err := w.p.Network(ctx, w.Wake); err != nil && ctx.Err() == nil {
+			w.p.Log.Warn("changes of the network go unnoticed", "err", err)
+		}
+	})
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -190,17 +219,19 @@ func jitter(last time.Duration) time.Duration {
 	return min(RetryMin+rand.N(span), RetryMax)
 }
 
-// Drain exchanges until nothing is left to send, or an exchange fails.
+// Drain exchanges until nothing is left to send. It returns the error of an
+// exchange that failed, or [ErrHeld] when only packets are left that central
+// refused, that wait for another try after a failure, or whose file is gone.
 func (w *Worker) Drain(ctx context.Context) error {
 	for {
 		if err := w.Exchange(ctx); err != nil {
 			return err
 		}
-		if w.p.Outbox.Stats().Pending == 0 {
+		switch {
+		case w.p.Outbox.Stats().Pending == 0:
 			return nil
-		}
-		if err := ctx.Err(); err != nil {
-			return err
+		case len(w.p.Outbox.Pending(w.p.Now())) == 0:
+			return ErrHeld
 		}
 	}
 }
@@ -224,7 +255,9 @@ func (w *Worker) exchange(ctx context.Context) error {
 	stats := w.p.Outbox.Stats()
 	hb := wire.Heartbeat{Software: w.p.Version, Pending: stats.Pending, LastSeq: stats.LastSeq, Now: now.UTC()}
 	for _, a := range w.p.Outbox.Alarms() {
-		hb.Alarms = append(hb.Alarms, a.Code)
+		if len(hb.Alarms) < maxAlarms && !slices.Contains(hb.Alarms, a.Code) {
+			hb.Alarms = append(hb.Alarms, a.Code)
+		}
 	}
 	hello, err := w.c.heartbeat(ctx, hb)
 	if err != nil {
@@ -255,14 +288,17 @@ func (w *Worker) note(err error) {
 	w.mu.Lock()
 	now := w.p.Now()
 	before := w.status
-	w.status.Online = err == nil
+	var local localError
+	isLocal := errors.As(err, &local)
+	w.status.Online = err == nil || isLocal
 	if w.status.Online != before.Online {
 		w.status.Since = now
 	}
 	w.status.Problem, w.status.LastErr = "", ""
-	if err == nil {
+	if w.status.Online {
 		w.status.LastHeard = now
-	} else {
+	}
+	if err != nil {
 		w.status.LastErr = err.Error()
 		var refused *RefusedError
 		if errors.As(err, &refused) && refused.Fatal() {
@@ -290,7 +326,7 @@ func (w *Worker) pullRoster(ctx context.Context) error {
 			return fmt.Errorf("%w: roster changes from %d, asked from %d", ErrNotCentral, d.Since, since)
 		}
 		if err := w.p.Roster.Apply(d); err != nil {
-			return err
+			return localError{err}
 		}
 		if w.p.Events.Roster != nil && (d.Full || len(d.Upsert)+len(d.Remove) > 0) {
 			w.p.Events.Roster()
@@ -305,35 +341,35 @@ func (w *Worker) pullRoster(ctx context.Context) error {
 	}
 }
 
-// send announces what is due and uploads what central wants.
+// send announces what is due, oldest first, and uploads what central wants.
 func (w *Worker) send(ctx context.Context) error {
 	due := w.p.Outbox.Pending(w.p.Now())
-	for len(due) > 0 {
-		batch := due[:min(declareBatch, len(due))]
-		due = due[len(batch):]
-		byID := map[string]outbox.Entry{}
-		announce := make([]wire.Declared, 0, len(batch))
-		for _, e := range batch {
-			byID[e.ID.String()] = e
-			announce = append(announce, e.Declared())
+	if len(due) == 0 {
+		return nil
+	}
+	due = due[:min(declareBatch, len(due))]
+	byID := make(map[string]outbox.Entry, len(due))
+	announce := make([]wire.Declared, 0, len(due))
+	for _, e := range due {
+		byID[e.ID.String()] = e
+		announce = append(announce, e.Declared())
+	}
+	results, err := w.c.declare(ctx, announce)
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		e, ok := byID[r.ID]
+		if !ok {
+			return fmt.Errorf("%w: an answer about a packet it was not asked about", ErrNotCentral)
 		}
-		results, err := w.c.declare(ctx, announce)
-		if err != nil {
+		delete(byID, r.ID)
+		if err := w.settle(ctx, e, r); err != nil {
 			return err
 		}
-		for _, r := range results {
-			e, ok := byID[r.ID]
-			if !ok {
-				return fmt.Errorf("%w: an answer about a packet it was not asked about", ErrNotCentral)
-			}
-			delete(byID, r.ID)
-			if err := w.settle(ctx, e, r); err != nil {
-				return err
-			}
-		}
-		if len(byID) > 0 {
-			return fmt.Errorf("%w: no answer about %d packets", ErrNotCentral, len(byID))
-		}
+	}
+	if len(byID) > 0 {
+		return fmt.Errorf("%w: no answer about %d packets", ErrNotCentral, len(byID))
 	}
 	return nil
 }
@@ -346,8 +382,9 @@ func (w *Worker) settle(ctx context.Context, e outbox.Entry, r wire.DeclareResul
 		if r.Ack == nil {
 			return fmt.Errorf("%w: it has a packet but does not sign for it", ErrNotCentral)
 		}
-		return w.acknowledged(e.ID, *r.Ack)
+		return w.settled(e, *r.Ack)
 	case wire.DeclareConflict:
+		w.p.Log.Error("central has other bytes under this packet's id", "packet", e.ID.String())
 		w.postpone(e, FatalPause, wire.CodeConflict)
 		return nil
 	case wire.DeclareWant:
@@ -366,7 +403,7 @@ func (w *Worker) settle(ctx context.Context, e outbox.Entry, r wire.DeclareResul
 		var refused *RefusedError
 		switch {
 		case err == nil && ack != nil:
-			return w.acknowledged(e.ID, *ack)
+			return w.settled(e, *ack)
 		case err == nil:
 			offset = next
 			continue
@@ -396,6 +433,19 @@ func (w *Worker) postpone(e outbox.Entry, wait time.Duration, why string) {
 	}
 }
 
+// settled takes the acknowledgement that ends the sending of a packet. One
+// that is genuine but about other bytes is an alarm about this packet, and no
+// reason to keep the others waiting.
+func (w *Worker) settled(e outbox.Entry, s wire.Signed) error {
+	err := w.acknowledged(e.ID, s)
+	if errors.Is(err, outbox.ErrAckMismatch) {
+		w.p.Log.Error("central acknowledges other bytes than were sent", "packet", e.ID.String())
+		w.postpone(e, FatalPause, wire.CodeConflict)
+		return nil
+	}
+	return err
+}
+
 // acknowledged believes an acknowledgement that central signed and that names
 // this packet's bytes.
 func (w *Worker) acknowledged(id ulid.ULID, s wire.Signed) error {
@@ -407,7 +457,7 @@ func (w *Worker) acknowledged(id ulid.ULID, s wire.Signed) error {
 		return fmt.Errorf("%w: an acknowledgement of another packet", ErrNotCentral)
 	}
 	if _, err := w.p.Outbox.Acknowledge(ack, s); err != nil {
-		return err
+		return localError{err}
 	}
 	if w.p.Events.Ack != nil {
 		w.p.Events.Ack(ack)
@@ -431,7 +481,7 @@ func (w *Worker) pullVerdicts(ctx context.Context) error {
 			// A verdict on a packet this station does not have is not ours to
 			// keep (an index rebuilt after retention, say).
 			if _, err := w.p.Outbox.SetVerdict(verdict); err != nil && !errors.Is(err, outbox.ErrUnknown) {
-				return err
+				return localError{err}
 			}
 			if w.p.Events.Verdict != nil {
 				w.p.Events.Verdict(verdict)
@@ -442,7 +492,7 @@ func (w *Worker) pullVerdicts(ctx context.Context) error {
 		}
 		if v.Cursor != since {
 			if err := w.p.Outbox.SetCursor(cursorVerdicts, v.Cursor); err != nil {
-				return err
+				return localError{err}
 			}
 		}
 		if !v.More || v.Cursor == since {
@@ -451,7 +501,9 @@ func (w *Worker) pullVerdicts(ctx context.Context) error {
 	}
 }
 
-// feedAck takes an acknowledgement out of central's feed.
+// feedAck takes an acknowledgement out of central's feed. One that is about a
+// packet or bytes this station does not have is logged and passed over: it
+// must not stand in the way of all that follow.
 func (w *Worker) feedAck(s wire.Signed) error {
 	var ack wire.Ack
 	if err := s.Open(w.c.id.central, wire.TypeAck, &ack); err != nil {
@@ -461,8 +513,13 @@ func (w *Worker) feedAck(s wire.Signed) error {
 	if err != nil {
 		return fmt.Errorf("%w: an acknowledgement without an id", ErrNotCentral)
 	}
-	if err := w.acknowledged(id, s); err != nil && !errors.Is(err, outbox.ErrUnknown) {
-		return err
+	err = w.acknowledged(id, s)
+	switch {
+	case errors.Is(err, outbox.ErrUnknown):
+		return nil // an index rebuilt after retention, say
+	case errors.Is(err, outbox.ErrAckMismatch):
+		w.p.Log.Error("central acknowledges other bytes than were sent", "packet", id.String())
+		return nil
 	}
-	return nil
+	return err
 }
