@@ -33,7 +33,7 @@ func (c CheckCmd) Run(s *streams) error {
 		return fmt.Errorf("check: %w", err)
 	}
 	if failed {
-		return exitCode(exitRefused)
+		return exitError(exitRefused)
 	}
 	return nil
 }

@@ -42,10 +42,10 @@ type commands struct {
 	Version     VersionCmd     `cmd:"" help:"版本 / Print the version."`
 }
 
-// exitCode is how a subcommand ends the program.
-type exitCode int
+// exitError is how a subcommand ends the program.
+type exitError int
 
-func (e exitCode) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+func (e exitError) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
 // streams are the program's outputs, handed to every command.
 type streams struct{ out, err io.Writer }
@@ -83,7 +83,7 @@ func Main(args []string, stdout, stderr io.Writer) (code int) {
 		return exitUsage
 	}
 	err = ctx.Run(&streams{out: stdout, err: stderr})
-	var exit exitCode
+	var exit exitError
 	switch {
 	case err == nil:
 		return exitOK

@@ -33,7 +33,7 @@ func (c DemoCmd) Run(s *streams) error {
 	height, errH := strconv.Atoi(h)
 	if !ok || errW != nil || errH != nil || width < 800 || height < 600 || width > 7680 || height > 7680 {
 		fmt.Fprintf(s.err, "--size %q：应像 1280x800 / must be like 1280x800\n", c.Size)
-		return exitCode(exitUsage)
+		return exitError(exitUsage)
 	}
 	program, err := os.Executable()
 	if err != nil {

@@ -62,7 +62,7 @@ func (c DoctorCmd) Run(s *streams) error {
 		}
 	}
 	if bad {
-		return exitCode(exitFailed)
+		return exitError(exitFailed)
 	}
 	return nil
 }
@@ -131,11 +131,12 @@ func doctorDisk(dir string) Finding {
 func doctorEnrolled(dir string) Finding {
 	f := Finding{ID: "enrolled", Title: "已登记 / enrolled", Status: "ok"}
 	var e keys.Enrolment
-	store, err := (*keys.Store)(nil), error(nil)
-	if _, statErr := os.Stat(filepath.Join(dir, keysDir)); statErr != nil {
-		err = keys.ErrNotEnrolled // looking must not create anything
-	} else if store, err = keys.Open(filepath.Join(dir, keysDir)); err == nil {
-		e, err = store.Enrolment()
+	err := keys.ErrNotEnrolled
+	if _, statErr := os.Stat(filepath.Join(dir, keysDir)); statErr == nil { // looking must not create anything
+		var store *keys.Store
+		if store, err = keys.Open(filepath.Join(dir, keysDir)); err == nil {
+			e, err = store.Enrolment()
+		}
 	}
 	switch {
 	case errors.Is(err, keys.ErrNotEnrolled):

@@ -266,9 +266,10 @@ func openParts(ctx context.Context, dir string, cfg config.Config, demo bool, lo
 func (p *parts) serveDemo(ctx context.Context, dir, keyDir string, log *slog.Logger) (string, error) {
 	// A fixed port where it is free, so that a page left open on a phone or in
 	// the reviewer's browser still works after a restart.
-	ln, err := net.Listen("tcp", demoAddr)
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", demoAddr)
 	if err != nil {
-		if ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		if ln, err = lc.Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
 			return "", fmt.Errorf("demo central: %w", err)
 		}
 	}

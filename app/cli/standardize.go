@@ -64,7 +64,7 @@ func (c StandardizeCmd) Run(s *streams) error {
 		r.Wipe()
 	}
 	if failed {
-		return exitCode(exitRefused)
+		return exitError(exitRefused)
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func complain(w io.Writer, err error) error {
 	if _, werr := fmt.Fprintln(w, u.Error()); werr != nil {
 		return fmt.Errorf("print complaint: %w", werr)
 	}
-	return exitCode(exitUsage)
+	return exitError(exitUsage)
 }
 
 // photoJob is everything loaded and validated, before any work is done.

@@ -157,7 +157,7 @@ func (d desk) run(line string) (exit int, stdout, stderr string) {
 	}
 	var out, errs bytes.Buffer
 	err = ctx.Run(&streams{out: &out, err: &errs})
-	var code exitCode
+	var code exitError
 	switch {
 	case errors.As(err, &code):
 		exit = int(code)

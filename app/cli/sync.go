@@ -70,7 +70,7 @@ func (c SyncCmd) Run(s *streams) error {
 		}
 		if !c.UntilEmpty {
 			if err != nil {
-				return exitCode(exitFailed)
+				return exitError(exitFailed)
 			}
 			return nil
 		}

@@ -52,7 +52,7 @@ func (c VerifyCmd) Run(s *streams) error {
 	}
 	if _, err := os.Stat(filepath.Join(dir, keysDir)); errors.Is(err, fs.ErrNotExist) {
 		fmt.Fprintf(s.err, "%s 不是云照站的数据目录 / is not a station's data directory\n", dir)
-		return exitCode(exitUsage)
+		return exitError(exitUsage)
 	}
 	cfg, err := config.Load(dir)
 	if err != nil {
@@ -105,7 +105,7 @@ func (c VerifyCmd) Run(s *streams) error {
 		}
 	}
 	if !res.Clean {
-		return exitCode(exitFailed)
+		return exitError(exitFailed)
 	}
 	return nil
 }

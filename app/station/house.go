@@ -27,16 +27,7 @@ func (s *Station) watchHouse(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		case <-s.houseWake:
 		}
-	}
-}
-
-// wakeHouse asks for a fresh look soon; it never blocks.
-func (s *Station) wakeHouse() {
-	select {
-	case s.houseWake <- struct{}{}:
-	default:
 	}
 }
 

@@ -66,8 +66,7 @@ type Station struct {
 	plate   *pipeline.Plate
 	// plateProblem is why the last calibration was refused.
 	plateProblem *booth.Text
-	houseWake    chan struct{}
-	ctx          context.Context // of Run, for events the loop makes itself
+	ctx          context.Context //nolint:containedctx // of Run, for events the loop makes itself
 	visit        *visit
 	work         sync.WaitGroup
 
@@ -96,7 +95,7 @@ func New(p Params) (*Station, error) {
 	}
 	s := &Station{
 		p: p, log: p.Log, maker: maker, audit: audit,
-		specs: map[string]*spec.Spec{}, inputs: make(chan any, 64), houseWake: make(chan struct{}, 1),
+		specs: map[string]*spec.Spec{}, inputs: make(chan any, 64),
 	}
 	t := p.Config.Times
 	timing := booth.DefaultTiming

@@ -123,16 +123,19 @@ func newRig(t *testing.T) *rig {
 // wait polls with a deadline that only a hang reaches.
 func (r *rig) wait(what string, ok func(booth.View) bool) booth.View {
 	r.t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.After(2 * time.Minute)
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
 	for {
 		v := r.st.View()
 		if ok(v) {
 			return v
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-look.C:
+		case <-deadline:
 			r.t.Fatalf("no %s; the station is in %s, fault %+v", what, v.State, v.Fault)
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
 }
 

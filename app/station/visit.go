@@ -18,7 +18,7 @@ import (
 type visit struct {
 	id      string
 	ulid    ulid.ULID
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // the visit's life, which its work hangs on
 	cancel  context.CancelFunc
 	audit   []byte // this session's entries, as they go into the packet
 	consent time.Time
