@@ -31,7 +31,9 @@ const residentChecks = "10X98765432"
 
 // ValidResidentID checks a normalised number (see Normalise): its length,
 // characters, the province (GB/T 2260, with residence permits of 81–83), that
-// the birth date exists, and the check character of GB 11643-1999.
+// the birth date exists, and the check character of GB 11643-1999. Years are
+// taken from 1800 on: the standard's own example was born in 1880, and how old
+// a student may be is for the roster to say.
 func ValidResidentID(s string) error {
 	if len(s) != ResidentIDLen {
 		return ErrIDLength
@@ -53,7 +55,7 @@ func ValidResidentID(s string) error {
 		return ErrIDRegion
 	}
 	born, err := time.Parse("20060102", s[6:14])
-	if err != nil || born.Year() < 1900 || born.Year() > 2099 {
+	if err != nil || born.Year() < 1800 || born.Year() > 2099 {
 		return ErrIDDate
 	}
 	if residentChecks[sum%11] != s[17] {

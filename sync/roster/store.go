@@ -1,12 +1,15 @@
 package roster
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,8 +21,12 @@ import (
 const (
 	fileRoster = "roster.sealed"
 	fileState  = "state.sealed"
-	// maxFile bounds reading: 100,000 students take about 40 MB.
+	// maxFile bounds reading and, so that what was kept can be read again,
+	// writing: 100,000 students take about 40 MB.
 	maxFile = 256 << 20
+	// maxStudents bounds memory while a list of several pages comes in: the
+	// largest universities have about 100,000 students.
+	maxStudents = 500_000
 )
 
 // Sealer encrypts what is kept about students; context keeps one sealed file
@@ -41,8 +48,16 @@ const (
 	Any       Kind = "any"
 )
 
-// ErrUnknown means that the roster has no such student.
-var ErrUnknown = errors.New("roster: unknown student")
+// Errors that callers tell apart.
+var (
+	// ErrUnknown means that the roster has no such student.
+	ErrUnknown = errors.New("roster: unknown student")
+	// ErrDamaged: a file opens with the data key but does not hold a list.
+	ErrDamaged = errors.New("roster: file is damaged")
+	// ErrDelta: a delta that is not a step from where this list stands, or not
+	// one that can be taken. Nothing changed.
+	ErrDelta = errors.New("roster: delta does not fit")
+)
 
 // Local is what this station knows of a student beyond central's list.
 type Local struct {
@@ -53,28 +68,40 @@ type Local struct {
 }
 
 // Store is the open roster. Its methods may be called from any goroutine.
+// Looking somebody up never waits for the disk.
 type Store struct {
 	dir    string
 	sealer Sealer
 
-	mu       sync.RWMutex
-	data     snapshot
-	staging  *snapshot // a delta of several pages that is not complete yet
-	byRef    map[string]*wire.Student
-	byNumber map[string][]*wire.Student // normalised document and student numbers
-	batches  map[string]wire.Batch
+	applying sync.Mutex // one delta at a time; guards staging
+	staging  *snapshot  // a delta of several pages that is not complete yet
+
+	keeping sync.Mutex // one change of local at a time
+
+	mu       sync.RWMutex // guards what follows, and is held for memory only
+	data     *snapshot
+	found    index
+	nextPage uint64           // cursor of staging, 0 = none
 	local    map[string]Local // batch + "/" + ref
 }
 
-// snapshot is the roster as of one cursor.
+// snapshot is the roster as of one cursor. One that is in use never changes:
+// the next one shares its students.
 type snapshot struct {
-	Cursor   uint64                  `json:"cursor"`
-	Batches  []wire.Batch            `json:"batches"`
-	Students map[string]wire.Student `json:"students"`
+	Cursor   uint64                   `json:"cursor"`
+	Batches  []wire.Batch             `json:"batches"`
+	Students map[string]*wire.Student `json:"students"`
+}
+
+// index is what is searched.
+type index struct {
+	byNumber map[string][]*wire.Student // normalised document and student numbers
+	batches  map[string]wire.Batch
 }
 
 // Open reads the store in dir, creating it when it is not there. A file that
-// cannot be opened with the key is an error; nothing is thrown away.
+// cannot be opened with the key is an error; nothing is thrown away but what an
+// interrupted write left over.
 func Open(dir string, sealer Sealer) (*Store, error) {
 	if sealer == nil {
 		return nil, errors.New("roster: no data key")
@@ -82,21 +109,48 @@ func Open(dir string, sealer Sealer) (*Store, error) {
 	if err := os.MkdirAll(dir, durable.DirMode); err != nil {
 		return nil, fmt.Errorf("roster: open: %w", err)
 	}
-	s := &Store{dir: dir, sealer: sealer, local: map[string]Local{}, data: snapshot{Students: map[string]wire.Student{}}}
-	if err := s.load(fileRoster, &s.data); err != nil {
+	s := &Store{dir: dir, sealer: sealer, data: &snapshot{}}
+	if err := s.load(fileRoster, s.data); err != nil {
 		return nil, err
 	}
 	if err := s.load(fileState, &s.local); err != nil {
 		return nil, err
 	}
 	if s.data.Students == nil {
-		s.data.Students = map[string]wire.Student{}
+		s.data.Students = map[string]*wire.Student{}
 	}
 	if s.local == nil {
 		s.local = map[string]Local{}
 	}
-	s.index()
+	for _, st := range s.data.Students {
+		if st == nil {
+			return nil, fmt.Errorf("%w: %s", ErrDamaged, fileRoster)
+		}
+	}
+	// Sealed like the rest, but of no use to anybody. After the check of the
+	// key, so that a wrong key changes nothing at all.
+	if err := s.sweep(); err != nil {
+		return nil, err
+	}
+	shareStrings(maps.Values(s.data.Students))
+	s.found = buildIndex(s.data)
 	return s, nil
+}
+
+// sweep removes the temporary files of writes that a crash cut short.
+func (s *Store) sweep() error {
+	for _, name := range []string{fileRoster, fileState} {
+		left, err := filepath.Glob(filepath.Join(s.dir, "."+name+".*.tmp"))
+		if err != nil {
+			return fmt.Errorf("roster: open: %w", err)
+		}
+		for _, path := range left {
+			if err := os.Remove(path); err != nil {
+				return fmt.Errorf("roster: remove an unfinished file: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 func (s *Store) load(name string, v any) error {
@@ -113,7 +167,7 @@ func (s *Store) load(name string, v any) error {
 	}
 	defer clear(plain)
 	if err := json.Unmarshal(plain, v); err != nil {
-		return fmt.Errorf("roster: decode %s: damaged", name) // the cause may quote a student
+		return fmt.Errorf("%w: %s", ErrDamaged, name) // the cause may quote a student
 	}
 	return nil
 }
@@ -124,94 +178,143 @@ func (s *Store) save(name string, v any) error {
 		return fmt.Errorf("roster: encode %s: %w", name, err)
 	}
 	defer clear(plain)
-	if err := durable.WriteFile(filepath.Join(s.dir, name), s.sealer.Seal(name, plain)); err != nil {
+	sealed := s.sealer.Seal(name, plain)
+	if len(sealed) > maxFile {
+		return fmt.Errorf("%w: %d bytes, limit %d", ErrDelta, len(sealed), maxFile)
+	}
+	if err := durable.WriteFile(filepath.Join(s.dir, name), sealed); err != nil {
 		return fmt.Errorf("roster: keep %s: %w", name, err)
 	}
 	return nil
 }
 
-// index rebuilds what is searched.
-func (s *Store) index() {
-	s.byRef = make(map[string]*wire.Student, len(s.data.Students))
-	s.byNumber = make(map[string][]*wire.Student, 2*len(s.data.Students))
-	s.batches = make(map[string]wire.Batch, len(s.data.Batches))
-	for _, b := range s.data.Batches {
-		s.batches[b.ID] = b
-	}
-	for ref, st := range s.data.Students {
-		p := &st
-		s.byRef[ref] = p
-		doc, no := Normalise(st.IDNumber), Normalise(st.StudentNo)
-		if doc != "" {
-			s.byNumber[doc] = append(s.byNumber[doc], p)
-		}
-		if no != "" && no != doc {
-			s.byNumber[no] = append(s.byNumber[no], p)
+// shareStrings lets students of one school share its name in memory: what is
+// decoded has a copy in every row.
+func shareStrings(students func(yield func(*wire.Student) bool)) {
+	seen := map[string]string{}
+	for st := range students {
+		for _, p := range []*string{&st.Batch, &st.School, &st.Level, &st.Major, (*string)(&st.IDType), (*string)(&st.Payment), (*string)(&st.Capture)} {
+			if s, ok := seen[*p]; ok {
+				*p = s
+			} else {
+				seen[*p] = *p
+			}
 		}
 	}
 }
 
-// Apply takes a verified delta. One of several pages takes effect with the last
-// page, so that the desk never works with half a list. When it returns nil the
-// new list is durable.
-func (s *Store) Apply(d wire.RosterDelta) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	next := s.staging
-	switch {
-	case d.Full:
-		next = &snapshot{Students: make(map[string]wire.Student, len(d.Upsert))}
-	case next == nil:
-		next = &snapshot{Students: make(map[string]wire.Student, len(s.data.Students)+len(d.Upsert))}
-		for ref, st := range s.data.Students {
-			next.Students[ref] = st
+func buildIndex(d *snapshot) index {
+	x := index{
+		byNumber: make(map[string][]*wire.Student, 2*len(d.Students)),
+		batches:  make(map[string]wire.Batch, len(d.Batches)),
+	}
+	for _, b := range d.Batches {
+		x.batches[b.ID] = b
+	}
+	for _, p := range d.Students {
+		doc, no := Normalise(p.IDNumber), Normalise(p.StudentNo)
+		if doc != "" {
+			x.byNumber[doc] = append(x.byNumber[doc], p)
+		}
+		if no != "" && no != doc {
+			x.byNumber[no] = append(x.byNumber[no], p)
 		}
 	}
-	if !d.Full && len(d.Upsert)+len(d.Remove) == 0 && !d.More && s.staging == nil && d.Cursor == s.data.Cursor && sameBatches(d.Batches, s.data.Batches) {
+	for _, list := range x.byNumber {
+		// The same order at every look, also after the list was read again.
+		slices.SortFunc(list, func(a, b *wire.Student) int {
+			return cmp.Or(cmp.Compare(a.Batch, b.Batch), cmp.Compare(a.Ref, b.Ref))
+		})
+	}
+	return x
+}
+
+// Apply takes a verified delta. One of several pages takes effect with the last
+// page, so that the desk never works with half a list. When it returns nil the
+// new list is durable, or, for a page that is not the last, remembered; pages
+// are forgotten when the program ends, and asked for again from the durable
+// cursor. [ErrDelta] and every other error leave the list as it was.
+func (s *Store) Apply(d wire.RosterDelta) error {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	now := s.data // only written under applying
+	from := s.staging
+	if from == nil {
+		from = now
+	}
+	switch {
+	case !d.Full && d.Since != from.Cursor:
+		return fmt.Errorf("%w: it goes on from %d, the list stands at %d", ErrDelta, d.Since, from.Cursor)
+	case d.Cursor < d.Since && !d.Full, d.More && d.Cursor == 0:
+		return fmt.Errorf("%w: it leads back", ErrDelta)
+	case len(d.Upsert) > maxStudents:
+		return fmt.Errorf("%w: %d students", ErrDelta, len(d.Upsert))
+	}
+	if !d.Full && len(d.Upsert)+len(d.Remove) == 0 && s.staging == nil && d.Cursor == now.Cursor && !d.More && sameBatches(d.Batches, now.Batches) {
 		return nil
 	}
-	for _, st := range d.Upsert {
-		next.Students[st.Ref] = st
+	next := &snapshot{Cursor: d.Cursor, Batches: d.Batches}
+	if d.Full {
+		next.Students = make(map[string]*wire.Student, len(d.Upsert))
+	} else {
+		next.Students = maps.Clone(from.Students)
+	}
+	for i := range d.Upsert {
+		st := d.Upsert[i]
+		if st.Ref == "" {
+			return fmt.Errorf("%w: a student without a reference", ErrDelta)
+		}
+		next.Students[st.Ref] = &st
 	}
 	for _, ref := range d.Remove {
 		delete(next.Students, ref)
 	}
-	next.Cursor, next.Batches = d.Cursor, d.Batches
+	if len(next.Students) > maxStudents {
+		return fmt.Errorf("%w: more than %d students", ErrDelta, maxStudents)
+	}
 	if d.More {
 		s.staging = next
+		s.mu.Lock()
+		s.nextPage = next.Cursor
+		s.mu.Unlock()
 		return nil
 	}
 	if err := s.save(fileRoster, next); err != nil {
 		return err
 	}
-	s.data, s.staging = *next, nil
-	s.index()
+	// Students that were in use before have shared strings already, and may be
+	// read at this moment: only the new ones are touched.
+	shareStrings(func(yield func(*wire.Student) bool) {
+		for ref, p := range next.Students {
+			if now.Students[ref] != p && !yield(p) {
+				return
+			}
+		}
+	})
+	found := buildIndex(next)
+	s.staging = nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.data, s.found, s.nextPage = next, found, 0
 	return nil
 }
 
 func sameBatches(a, b []wire.Batch) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		x, y := a[i], b[i]
+	return slices.EqualFunc(a, b, func(x, y wire.Batch) bool {
 		if !x.Opens.Equal(y.Opens) || !x.Closes.Equal(y.Closes) {
 			return false
 		}
 		x.Opens, x.Closes, y.Opens, y.Closes = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-		if x != y {
-			return false
-		}
-	}
-	return true
+		return x == y
+	})
 }
 
-// Cursor is from where central should go on.
+// Cursor is from where central should go on; 0 asks for everything.
 func (s *Store) Cursor() uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if s.staging != nil {
-		return s.staging.Cursor
+	if s.nextPage != 0 {
+		return s.nextPage
 	}
 	return s.data.Cursor
 }
@@ -227,7 +330,7 @@ func (s *Store) Count() int {
 func (s *Store) Batch(id string) (wire.Batch, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	b, ok := s.batches[id]
+	b, ok := s.found.batches[id]
 	return b, ok
 }
 
@@ -235,13 +338,14 @@ func (s *Store) Batch(id string) (wire.Batch, bool) {
 func (s *Store) Student(ref string) (wire.Student, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if p := s.byRef[ref]; p != nil {
+	if p := s.data.Students[ref]; p != nil {
 		return *p, nil
 	}
 	return wire.Student{}, ErrUnknown
 }
 
-// Lookup finds the records of a number, exactly; a person may have several.
+// Lookup finds the records of a number, exactly; a person may have several,
+// which come ordered by batch and reference.
 func (s *Store) Lookup(kind Kind, number string) []wire.Student {
 	n := Normalise(number)
 	if n == "" {
@@ -250,7 +354,7 @@ func (s *Store) Lookup(kind Kind, number string) []wire.Student {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var out []wire.Student
-	for _, p := range s.byNumber[n] {
+	for _, p := range s.found.byNumber[n] {
 		if matches(kind, p, n) {
 			out = append(out, *p)
 		}
@@ -283,34 +387,35 @@ func (s *Store) Local(batch, ref string) Local {
 	return s.local[batch+"/"+ref]
 }
 
-// SetPayment keeps a payment state that this station learnt or decided.
+// SetPayment keeps a payment state that this station learnt or decided. It is
+// durable when nil is returned, and unchanged otherwise.
 func (s *Store) SetPayment(batch, ref string, state wire.PaymentState, reason string) error {
 	return s.change(batch, ref, func(l *Local) { l.Payment, l.Reason = state, reason })
 }
 
-// MarkCaptured notes that a packet of this student was saved here.
+// MarkCaptured notes that a packet of this student was saved here. It is
+// durable when nil is returned, and unchanged otherwise.
 func (s *Store) MarkCaptured(batch, ref, packet string, at time.Time) error {
 	return s.change(batch, ref, func(l *Local) { l.Packet, l.At = packet, at })
 }
 
 func (s *Store) change(batch, ref string, f func(*Local)) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
 	key := batch + "/" + ref
-	old, had := s.local[key]
+	old := s.local[key] // only written under keeping
 	l := old
 	f(&l)
 	if l == old {
 		return nil
 	}
-	s.local[key] = l
-	if err := s.save(fileState, s.local); err != nil {
-		if had {
-			s.local[key] = old
-		} else {
-			delete(s.local, key)
-		}
+	next := maps.Clone(s.local)
+	next[key] = l
+	if err := s.save(fileState, next); err != nil {
 		return err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.local = next
 	return nil
 }
