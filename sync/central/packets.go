@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -471,9 +472,23 @@ func (s *Server) settle(tx *bolt.Tx, batch, ref, changed string) error {
 	return updateCapture(tx, batch, ref, all)
 }
 
-// tellVerdict puts the packet's review state into its station's log.
+// tellVerdict puts the packet's review state into its station's log. Of two
+// verdicts a station keeps the one with the later time, as they may also come
+// on a stick, so the times of one packet's verdicts always rise, whatever our
+// clock does.
 func (s *Server) tellVerdict(tx *bolt.Tx, p Packet) error {
-	v := wire.Verdict{PacketID: p.ID, StudentRef: p.StudentRef, State: p.State, At: s.now().UTC()}
+	at := s.now().UTC()
+	last, err := getJSON[time.Time](tx, bktVerdictAt, []byte(p.ID))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if !at.After(last) {
+		at = last.Add(time.Millisecond)
+	}
+	if err := putJSON(tx, bktVerdictAt, []byte(p.ID), at); err != nil {
+		return err
+	}
+	v := wire.Verdict{PacketID: p.ID, StudentRef: p.StudentRef, State: p.State, At: at}
 	switch p.State {
 	case StateSuperseded:
 		v.State, v.Reason = wire.VerdictRejected, reasonSuperseded

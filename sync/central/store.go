@@ -34,6 +34,7 @@ var (
 	bktByStudent   = []byte("by_student")   // batch, ref, id → ""
 	bktStationLog  = []byte("station_log")  // station, sequence → logItem
 	bktLastAck     = []byte("last_ack")     // packet id → wire.Signed
+	bktVerdictAt   = []byte("verdict_at")   // packet id → time of its last verdict
 	bktClaims      = []byte("claims")       // session → claimRow
 	bktPhones      = []byte("phones")       // hash of cookie → session
 	bktBySession   = []byte("by_session")   // session, packet id → ""
@@ -43,7 +44,7 @@ var (
 	bktNonceExpiry = []byte("nonce_expiry") // unix seconds, station, nonce → ""
 	bktSandbox     = []byte("sandbox")      // order id → sandboxPayment
 	bktAudit       = []byte("audit")        // sequence → AuditEntry
-	everyBucket    = [][]byte{bktMeta, bktBatches, bktStations, bktCodes, bktUsers, bktLogins, bktStudents, bktRosterLog, bktByDocument, bktPackets, bktByState, bktByStudent, bktStationLog, bktLastAck, bktClaims, bktPhones, bktBySession, bktOrders, bktOrderOf, bktNonces, bktNonceExpiry, bktSandbox, bktAudit}
+	everyBucket    = [][]byte{bktMeta, bktBatches, bktStations, bktCodes, bktUsers, bktLogins, bktStudents, bktRosterLog, bktByDocument, bktPackets, bktByState, bktByStudent, bktStationLog, bktLastAck, bktVerdictAt, bktClaims, bktPhones, bktBySession, bktOrders, bktOrderOf, bktNonces, bktNonceExpiry, bktSandbox, bktAudit}
 	keySchema      = []byte("schema")
 	schemaVersion  = []byte("1")
 	keyAuditHead   = []byte("audit_head")
