@@ -104,8 +104,13 @@ func TestTappingSendsIntents(t *testing.T) {
 func TestDisabledButtonsSendNothing(t *testing.T) {
 	b := newBench(t, fyne.NewSize(1280, 800))
 	for _, c := range []struct{ sample, target string }{
-		{"identify", "submit"}, {"eligible-revealed", "continue"}, {"eligible-revealed", "flag"}, {"guide", "continue"},
-		{"countdown", "shutter"}, {"review", "accept"}, {"confirm", "confirm"},
+		{"identify", "submit"},
+		{"eligible-revealed", "continue"},
+		{"eligible-revealed", "flag"},
+		{"guide", "continue"},
+		{"countdown", "shutter"},
+		{"review", "accept"},
+		{"confirm", "confirm"},
 	} {
 		b.now = b.now.Add(time.Second)
 		b.w.Show(sample(t, true, c.sample))

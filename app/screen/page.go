@@ -95,7 +95,7 @@ type mark struct {
 	text func() string
 }
 
-func newPage(u *ui) page { return page{ui: u, root: container()} }
+func newPage(u *ui) page { return page{ui: u, root: group()} }
 
 func (p *page) add(o fyne.CanvasObject) { p.root.Add(o) }
 
@@ -192,9 +192,9 @@ func (d pair) fitting(r rect, k float32) (f, ah, bh float32) {
 	}
 }
 
-// layout stacks both from the top of r and returns the height used. When both
+// layout stacks both from the top of r. When both
 // do not fit at their sizes, both shrink alike.
-func (d pair) layout(r rect, k float32) float32 {
+func (d pair) layout(r rect, k float32) {
 	f, ah, bh := d.fitting(r, k)
 	a, b := d.a.size, d.b.size
 	d.a.size, d.b.size = max(d.a.least(), a*f), max(d.b.least(), b*f)
@@ -204,7 +204,6 @@ func (d pair) layout(r rect, k float32) float32 {
 	d.a.layout(rect{r.x, r.y, r.w, ah}, k)
 	d.b.layout(rect{r.x, r.y + ah, r.w, bh}, k)
 	d.a.size, d.b.size = a, b
-	return ah + bh
 }
 
 // layoutMid is layout with the pair centred vertically in r.

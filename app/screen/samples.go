@@ -53,8 +53,10 @@ func samples(lang booth.Lang, crowded bool) []Sample {
 	})
 	add("02-identify-empty", booth.Identify, base, func(v *booth.View) { v.Identify = booth.IdentifyView{Doc: booth.DocResident} })
 	add("03-identify", booth.Identify, base, func(v *booth.View) {
-		v.Identify = booth.IdentifyView{Doc: booth.DocResident, Raw: "110105194912310022", Grouped: "110105 1949 1231 0022", Bad: true,
-			Message: booth.Text{ZH: "校验位不对，请核对最后一位和每一组数字", EN: "The check digit does not match: look at the last character and every group"}}
+		v.Identify = booth.IdentifyView{
+			Doc: booth.DocResident, Raw: "110105194912310022", Grouped: "110105 1949 1231 0022", Bad: true,
+			Message: booth.Text{ZH: "校验位不对，请核对最后一位和每一组数字", EN: "The check digit does not match: look at the last character and every group"},
+		}
 		if crowded {
 			v.Identify.Doc = booth.DocPassport
 			v.Identify.Raw, v.Identify.Grouped = "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWW", "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWW"
@@ -226,8 +228,10 @@ func sampleConsent(crowded bool) booth.ConsentView {
 func sampleRetakes() []booth.RetakeItem {
 	var list []booth.RetakeItem
 	for range 7 {
-		list = append(list, booth.RetakeItem{NameMasked: "欧阳*", NumberTail: "002X", At: sampleNow,
-			Reason: booth.Text{ZH: "头发遮住了眉毛和耳朵，请整理后重拍", EN: "Hair covers the eyebrows and ears: tidy it and come again"}})
+		list = append(list, booth.RetakeItem{
+			NameMasked: "欧阳*", NumberTail: "002X", At: sampleNow,
+			Reason: booth.Text{ZH: "头发遮住了眉毛和耳朵，请整理后重拍", EN: "Hair covers the eyebrows and ears: tidy it and come again"},
+		})
 	}
 	return list
 }
@@ -250,9 +254,15 @@ func sampleChecks(crowded bool) []booth.CheckLine {
 	list[6].Status, list[6].Message = "warn", booth.Text{ZH: "脸的一侧偏暗，请正对灯光", EN: "One side of the face is darker: face the light"}
 	list[3].Status, list[3].Message = "unknown", booth.Text{ZH: "眼睛没有测到，请看镜头", EN: "The eyes could not be measured: look at the camera"}
 	for _, t := range []booth.Text{
-		{ZH: "露出双耳", EN: "Ears visible"}, {ZH: "露出额头", EN: "Forehead visible"}, {ZH: "眼镜无反光", EN: "No glare on glasses"},
-		{ZH: "衣服与背景有反差", EN: "Clothes differ from background"}, {ZH: "衣服不是蓝色", EN: "Clothes not blue"}, {ZH: "背景均匀", EN: "Even background"},
-		{ZH: "清晰度", EN: "Sharpness"}, {ZH: "瞳距像素", EN: "Pixels between the eyes"}, {ZH: "头顶到上边距离", EN: "Crown to top edge"},
+		{ZH: "露出双耳", EN: "Ears visible"},
+		{ZH: "露出额头", EN: "Forehead visible"},
+		{ZH: "眼镜无反光", EN: "No glare on glasses"},
+		{ZH: "衣服与背景有反差", EN: "Clothes differ from background"},
+		{ZH: "衣服不是蓝色", EN: "Clothes not blue"},
+		{ZH: "背景均匀", EN: "Even background"},
+		{ZH: "清晰度", EN: "Sharpness"},
+		{ZH: "瞳距像素", EN: "Pixels between the eyes"},
+		{ZH: "头顶到上边距离", EN: "Crown to top edge"},
 	} {
 		list = append(list, booth.CheckLine{ID: t.EN, Title: t, Status: "pass", Value: "100.0"})
 	}

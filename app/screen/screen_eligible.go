@@ -35,7 +35,6 @@ type eligible struct {
 
 	choosing bool
 	count    int
-	flagged  bool
 }
 
 type fact struct{ key, val *textBlock }

@@ -152,7 +152,6 @@ type done struct {
 	icon  *sign
 	head  pair
 	ident *textBlock
-	sent  pair
 	steps []doneStep
 	claim claimCard
 	next  *button

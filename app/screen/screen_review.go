@@ -18,7 +18,6 @@ type review struct {
 	before   *picture
 	capA     pair
 	capB     pair
-	head     pair
 	verdict  *panel
 	verIc    *sign
 	verTx    pair
@@ -33,7 +32,6 @@ type review struct {
 	w, h  int // of the portrait
 	shown int
 	asks  bool
-	side  bool
 }
 
 // maxChecks rows are shown; failing ones first.
@@ -246,9 +244,8 @@ func (s *review) layout(sp space) {
 		}
 	}
 	// The column of words: verdict, checks, the staff's question, the actions.
-	actions := sp.primary
 	if !s.ui.tall {
-		actions = rect{right.x, sp.actions.y, right.w, sp.actions.h}
+		actions := rect{right.x, sp.actions.y, right.w, sp.actions.h}
 		retake, accept := actions.cutLeft(actions.w*0.36, gap)
 		place(s.retake, retake, k)
 		place(s.accept, accept, k)

@@ -32,8 +32,7 @@ type textBlock struct {
 	single bool // never wrap
 
 	laid  laidOut
-	used  float32 // height of the lines as laid out, design units
-	clips bool    // even at floor it did not fit; tests refuse this
+	clips bool // even at floor it did not fit; tests refuse this
 }
 
 // laidOut is what the present lines were made from.
@@ -49,7 +48,7 @@ type laidOut struct {
 }
 
 func newText(size float32, bold bool, colour color.NRGBA) *textBlock {
-	return &textBlock{box: container(), size: size, bold: bold, colour: colour}
+	return &textBlock{box: group(), size: size, bold: bold, colour: colour}
 }
 
 func (t *textBlock) centre() *textBlock { t.align = alignCentre; return t }
@@ -77,11 +76,11 @@ func (t *textBlock) least() float32 {
 	return min(sizeFloor, t.size)
 }
 
-// layout wraps the text into r and reports the height used.
-func (t *textBlock) layout(r rect, k float32) float32 {
+// layout wraps the text into r.
+func (t *textBlock) layout(r rect, k float32) {
 	want := laidOut{t.text, t.size, t.bold, t.colour, t.align, t.middle, r, k}
 	if want == t.laid {
-		return t.used
+		return
 	}
 	t.laid = want
 	floor := t.least()
@@ -101,9 +100,9 @@ func (t *textBlock) layout(r rect, k float32) float32 {
 	}
 	step := size * lineHeight
 	y := r.y
-	t.used = step * float32(len(lines))
+	used := step * float32(len(lines))
 	if t.middle {
-		y += (r.h - t.used) / 2
+		y += (r.h - used) / 2
 	}
 	for i, s := range lines {
 		if i == len(t.box.Objects) {
@@ -130,7 +129,6 @@ func (t *textBlock) layout(r rect, k float32) float32 {
 		}
 		setVisible(o, false)
 	}
-	return t.used
 }
 
 func (t *textBlock) apply(line *canvas.Text, s string, size float32) {
@@ -243,4 +241,4 @@ func tokens(s string) []string {
 	return out
 }
 
-func container() *fyne.Container { return &fyne.Container{} }
+func group() *fyne.Container { return &fyne.Container{} }

@@ -173,15 +173,15 @@ var (
 )
 
 // button makes and registers a button that belongs to the given screen.
-func (s *page) button(id string, l look, iconID string, onTap func()) *button {
-	b := &button{ui: s.ui, id: id, look: l, iconID: iconID, enabled: true, onTap: onTap}
+func (p *page) button(id string, l look, iconID string, onTap func()) *button {
+	b := &button{ui: p.ui, id: id, look: l, iconID: iconID, enabled: true, onTap: onTap}
 	b.bg = &canvas.Rectangle{CornerRadius: 14}
 	b.icon = newSign("note", colInk)
 	b.a = newText(sizeHead, true, colInk).centre().line()
 	b.b = newText(sizeSmall, false, colInk).centre().line()
 	b.ExtendBaseWidget(b)
-	s.add(b)
-	s.buttons = append(s.buttons, b)
+	p.add(b)
+	p.buttons = append(p.buttons, b)
 	return b
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
 )
@@ -112,7 +113,7 @@ func New(app fyne.App, opts Options) (*Window, error) {
 			u.send(booth.Stay{})
 		}
 	})
-	w.content = fyne.NewContainerWithLayout(fill{resized: w.resized}, ground)
+	w.content = container.New(fill{resized: w.resized}, ground)
 	seen := map[screen]bool{}
 	for _, state := range states {
 		s := w.screens[state]
