@@ -30,8 +30,7 @@ var residentWeights = [17]int{7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 
 const residentChecks = "10X98765432"
 
 // ValidResidentID checks a normalised number (see Normalise): its length,
-// characters, the province (GB/T 2260, with residence permits of 81–83), that
-// the birth date exists, and the check character of GB 11643-1999. Years are
+// characters, the region (see hasRegion), that the birth date exists, and the check character of GB 11643-1999. Years are
 // taken from 1800 on: the standard's own example was born in 1880, and how old
 // a student may be is for the roster to say.
 func ValidResidentID(s string) error {
@@ -48,10 +47,7 @@ func ValidResidentID(s string) error {
 	if last := s[17]; last != 'X' && (last < '0' || last > '9') {
 		return ErrIDChar
 	}
-	switch p := s[:2]; {
-	case p >= "11" && p <= "15", p >= "21" && p <= "23", p >= "31" && p <= "37", p >= "41" && p <= "46",
-		p >= "50" && p <= "54", p >= "61" && p <= "65", p == "71", p >= "81" && p <= "83", p == "91":
-	default:
+	if !hasRegion(s) {
 		return ErrIDRegion
 	}
 	born, err := time.Parse("20060102", s[6:14])
@@ -62,4 +58,17 @@ func ValidResidentID(s string) error {
 		return ErrIDChecksum
 	}
 	return nil
+}
+
+// hasRegion looks at the province (GB/T 2260; 81–83 are the residence permits
+// of Hong Kong, Macau and Taiwan residents). A number that begins with 9 is a
+// foreigner's permanent residence card of 2023: the province that issued it
+// follows, then three digits of nationality, then the same as for everybody.
+func hasRegion(s string) bool {
+	p := s[:2]
+	if s[0] == '9' {
+		p = s[1:3]
+	}
+	return p >= "11" && p <= "15" || p >= "21" && p <= "23" || p >= "31" && p <= "37" || p >= "41" && p <= "46" ||
+		p >= "50" && p <= "54" || p >= "61" && p <= "65" || p == "71" || p >= "81" && p <= "83"
 }

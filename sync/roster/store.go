@@ -370,7 +370,9 @@ func matches(kind Kind, p *wire.Student, n string) bool {
 	case StudentNo:
 		return Normalise(p.StudentNo) == n
 	case Resident:
-		return doc && p.IDType == wire.IDResident
+		// Residence permits and permanent residence cards carry such a number
+		// too, and their bearers type it where everybody types theirs.
+		return doc && (p.IDType == wire.IDResident || p.IDType != wire.IDPassport && ValidResidentID(n) == nil)
 	case HMT:
 		return doc && (p.IDType == wire.IDHMT || p.IDType == wire.IDOther)
 	case Passport:

@@ -230,7 +230,8 @@ func TestLookupKinds(t *testing.T) {
 	pass := wire.Student{Ref: "pp", Batch: "b1", IDType: wire.IDPassport, IDNumber: "ED 000-0017", StudentNo: "2026800002"}
 	other := wire.Student{Ref: "oo", Batch: "b1", IDType: wire.IDOther, IDNumber: "Q7", StudentNo: "Q7"}
 	x := wire.Student{Ref: "xx", Batch: "b1", IDType: wire.IDResident, IDNumber: "11010519491231002x"}
-	apply(t, s, full(3, student(1), twice, hmt, pass, other, x, student(2)))
+	permit := wire.Student{Ref: "rp", Batch: "b1", IDType: wire.IDHMT, IDNumber: "830000199201300022", StudentNo: "2026800003"}
+	apply(t, s, full(3, student(1), twice, hmt, pass, other, x, permit, student(2)))
 	one := student(1)
 	for _, tc := range []struct {
 		name   string
@@ -247,6 +248,9 @@ func TestLookupKinds(t *testing.T) {
 		{"upper X typed", roster.Resident, "11010519491231002X", []string{"xx"}},
 		{"full-width", roster.Resident, "１１０１０５１９４９１２３１００２Ｘ", []string{"xx"}},
 		{"permit in lower case", roster.HMT, "H01234567", []string{"hk"}},
+		{"residence permit as a permit", roster.HMT, "830000199201300022", []string{"rp"}},
+		{"residence permit typed as a resident ID", roster.Resident, "830000199201300022", []string{"rp"}},
+		{"travel permit is no resident ID", roster.Resident, "H01234567", nil},
 		{"permit is no passport", roster.Passport, "H01234567", nil},
 		{"passport", roster.Passport, "ed0000017", []string{"pp"}},
 		{"other as a permit", roster.HMT, "q7", []string{"oo"}},

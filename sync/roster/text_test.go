@@ -33,6 +33,8 @@ func TestValidResidentID(t *testing.T) {
 		{"region 00", "000105194912310021", roster.ErrIDRegion},
 		{"region 16", "160105194912310021", roster.ErrIDRegion},
 		{"Taiwan residents' permit", "830000199201300022", nil},
+		{"foreigner's card issued in Shanghai", "931124198507260015", nil},
+		{"foreigner's card of no province", "900124198507260019", roster.ErrIDRegion},
 		{"fifteen digits of the old standard", "110105491231002", roster.ErrIDLength},
 		{"nineteen", "11010519491231002XX", roster.ErrIDLength},
 		{"empty", "", roster.ErrIDLength},
