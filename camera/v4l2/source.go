@@ -30,8 +30,12 @@ const (
 	// firstFrame is how long a camera may take to its first whole frame:
 	// autofocus webcams take up to 3 s from cold.
 	firstFrame = 5 * time.Second
-	// quiet is how long a stream may go without a whole frame, or repeat one.
+	// quiet is how long a stream may go without a whole frame.
 	quiet = 1500 * time.Millisecond
+	// hung is how many times in a row, and for no less than quiet, a camera may
+	// repeat a picture to the byte: sensors are never so still, so the one in
+	// front of it may be somebody else by now.
+	hung = 30
 	// pollSeconds is the shortest wait the library knows, and so the longest
 	// that Close takes on a camera that has stopped sending.
 	pollSeconds = 1
@@ -101,8 +105,8 @@ func Open(ctx context.Context, id string, want camera.Mode) (*Source, error) {
 	return s, nil
 }
 
-// own is the life of the stream, on one thread of the kernel's choosing but
-// one goroutine: the library is not safe for more.
+// own is the life of the stream, all of it on one goroutine: the library is
+// not safe for more.
 func (s *Source) own(ready chan<- error) {
 	defer close(s.done)
 	cam, err := start(s.id.Node, s.mode)
@@ -186,6 +190,7 @@ func (s *Source) pump(cam *webcam.Webcam, ready chan<- error) error {
 		next    camera.Frame
 		seq     uint64
 		spins   int
+		same    int          // repetitions in a row
 		valid   = time.Now() // the last whole frame
 		moving  = valid      // the last one that was not a repetition
 		patient = firstFrame
@@ -200,7 +205,7 @@ func (s *Source) pump(cam *webcam.Webcam, ready chan<- error) error {
 		if d := time.Since(valid); d > patient {
 			return fmt.Errorf("v4l2: %s: %w: no whole frame for %v", s.id.Node, camera.ErrStalled, d.Round(time.Millisecond))
 		}
-		if d := time.Since(moving); d > patient {
+		if d := time.Since(moving); same >= hung && d > patient {
 			return fmt.Errorf("v4l2: %s: %w: the same picture for %v", s.id.Node, camera.ErrStalled, d.Round(time.Millisecond))
 		}
 		var timeout *webcam.Timeout
@@ -234,8 +239,9 @@ func (s *Source) pump(cam *webcam.Webcam, ready chan<- error) error {
 			continue
 		}
 		valid = now
+		same++
 		if !repeated {
-			moving = now
+			moving, same = now, 0
 		}
 		next = camera.Frame{
 			Data: data, Format: check.mode.Format, Width: check.mode.Width, Height: check.mode.Height,
@@ -288,8 +294,8 @@ func (s *Source) Counters() camera.Counters {
 }
 
 // Next waits for the newest frame. A camera that stops sending, sends nothing
-// whole, or repeats one picture for 1.5 s fails with ErrStalled within another
-// second.
+// whole for 1.5 s, or repeats one picture for as long and 30 times, fails with
+// ErrStalled within another second.
 func (s *Source) Next(ctx context.Context, dst *camera.Frame) error {
 	for {
 		if err := ctx.Err(); err != nil {
