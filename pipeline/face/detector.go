@@ -8,8 +8,6 @@ import (
 	"slices"
 	"sync"
 
-	pigo "github.com/esimov/pigo/core"
-
 	"github.com/yunzhao-station/yunzhao/assets/cascades"
 )
 
@@ -54,13 +52,16 @@ const (
 
 // Detector finds faces. It is safe for concurrent use; its buffers are pooled.
 type Detector struct {
-	finder  *pigo.Pigo
+	finder  *finder
 	pupil   *forest
 	points  [numModels]*forest
 	scratch sync.Pool // *scratch
 }
 
-type scratch struct{ work, turned, patch []uint8 }
+type scratch struct {
+	work, turned, patch []uint8
+	places              []place
+}
 
 // The landmark models, each named after its file.
 const (
@@ -90,7 +91,7 @@ func NewDetector() (*Detector, error) {
 	if err != nil {
 		return nil, fmt.Errorf("face: load finder: %w", err)
 	}
-	if d.finder, err = pigo.NewPigo().Unpack(b); err != nil {
+	if d.finder, err = parseFinder(b); err != nil {
 		return nil, fmt.Errorf("face: unpack finder: %w", err)
 	}
 	load := func(name string) (*forest, error) {
@@ -192,8 +193,10 @@ func (d *Detector) sweep(v view, tilts []float64, opt Options, s *scratch) []Fac
 func (d *Detector) windows(work view, tilt float64, opt Options, k float64, found []window, s *scratch) []window {
 	lo := max(opt.MinSize/k, minWork)
 	turned, back := work, func(x, y float64) (float64, float64) { return x, y }
+	var inside func(row int) (from, to int)
 	if tilt != 0 {
 		turned, back = work.rotate(-tilt, &s.turned)
+		inside = func(row int) (from, to int) { return work.span(turned, -tilt, row) }
 		// A small face in the background that is also tilted is nobody's mistake
 		// to fear; it would cost most of the time.
 		lo = max(lo, minWork*1.4)
@@ -202,11 +205,7 @@ func (d *Detector) windows(work view, tilt float64, opt Options, k float64, foun
 	if hi < lo || turned.w < minWork || turned.h < minWork {
 		return found
 	}
-	raw := d.finder.RunCascade(pigo.CascadeParams{
-		MinSize: int(lo), MaxSize: int(hi), ShiftFactor: .1, ScaleFactor: 1.1,
-		ImageParams: pigo.ImageParams{Pixels: turned.pix, Rows: turned.h, Cols: turned.w, Dim: turned.stride},
-	}, 0)
-	for _, w := range cluster(raw) {
+	for _, w := range cluster(d.finder.search(turned, int(lo), int(hi), inside, &s.places)) {
 		w.x, w.y = back(w.x, w.y)
 		w.x, w.y, w.size, w.roll = w.x*k, w.y*k, w.size*k, tilt
 		found = append(found, w)
@@ -216,10 +215,10 @@ func (d *Detector) windows(work view, tilt float64, opt Options, k float64, foun
 
 // cluster joins windows that overlap by more than a fifth (intersection over
 // union) with the best of them, weighted by score.
-func cluster(raw []pigo.Detection) []window {
-	slices.SortFunc(raw, func(a, b pigo.Detection) int {
-		return cmp.Or(cmp.Compare(b.Q, a.Q), cmp.Compare(a.Row, b.Row),
-			cmp.Compare(a.Col, b.Col), cmp.Compare(a.Scale, b.Scale))
+func cluster(raw []hit) []window {
+	slices.SortFunc(raw, func(a, b hit) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.row, b.row),
+			cmp.Compare(a.col, b.col), cmp.Compare(a.size, b.size))
 	})
 	used := make([]bool, len(raw))
 	var out []window
@@ -234,10 +233,10 @@ func cluster(raw []pigo.Detection) []window {
 				continue
 			}
 			used[j] = true
-			q := float64(b.Q)
-			w.x += q * (float64(b.Col) + .5)
-			w.y += q * (float64(b.Row) + .5)
-			w.size += q * float64(b.Scale)
+			q := float64(b.score)
+			w.x += q * (float64(b.col) + .5)
+			w.y += q * (float64(b.row) + .5)
+			w.size += q * float64(b.size)
 			w.score += q
 		}
 		w.x, w.y, w.size = w.x/w.score, w.y/w.score, w.size/w.score
@@ -246,13 +245,13 @@ func cluster(raw []pigo.Detection) []window {
 	return out
 }
 
-func overlap(a, b pigo.Detection) float64 {
+func overlap(a, b hit) float64 {
 	side := func(ca, cb int) float64 {
-		return max(0, min(float64(ca)+float64(a.Scale)/2, float64(cb)+float64(b.Scale)/2)-
-			max(float64(ca)-float64(a.Scale)/2, float64(cb)-float64(b.Scale)/2))
+		return max(0, min(float64(ca)+float64(a.size)/2, float64(cb)+float64(b.size)/2)-
+			max(float64(ca)-float64(a.size)/2, float64(cb)-float64(b.size)/2))
 	}
-	in := side(a.Row, b.Row) * side(a.Col, b.Col)
-	return in / (float64(a.Scale*a.Scale) + float64(b.Scale*b.Scale) - in)
+	in := side(a.row, b.row) * side(a.col, b.col)
+	return in / (float64(a.size*a.size) + float64(b.size*b.size) - in)
 }
 
 // sameFace tells whether window w is another view of the accepted face f.

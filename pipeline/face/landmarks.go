@@ -1,6 +1,9 @@
 package face
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // landmarks searches the pupils and all other points in and around w, and
 // tells whether they make a face. All answers are in pixels of v.
@@ -51,21 +54,33 @@ const maxRoll = 40 * math.Pi / 180
 func (d *Detector) pupils(v view, roll, cx, cy, size float64, votes int, f *Face) {
 	sin, cos := math.Sincos(roll)
 	var spread [2]float64
-	for i, mirror := range []bool{false, true} {
+	var eyes [2]Point
+	sides(votes, func(side int) {
 		// Where pupils lie in the finder's window, and how large their own is.
-		lx, ly := -.18*size, -.075*size
+		lx, ly, mirror := -.18*size, -.075*size, side == 1
 		if mirror {
 			lx = -lx
 		}
 		px, py, sp := d.pupil.locate(v.at(roll, mirror), cx+lx*cos-ly*sin, cy+lx*sin+ly*cos, .25*size, votes)
-		if mirror {
-			f.RightEye = Point{px, py}
-		} else {
-			f.LeftEye = Point{px, py}
-		}
-		spread[i] = sp * .25 * size
-	}
+		eyes[side], spread[side] = Point{px, py}, sp*.25*size
+	})
+	f.LeftEye, f.RightEye = eyes[0], eyes[1]
 	f.Spread = max(spread[0], spread[1]) / max(f.IED(), 1)
+}
+
+// sides runs f for the left (0) and the right (1) of the face: at once where a
+// photo is waited for, one after the other in a preview, which has to leave the
+// other core to the screen.
+func sides(votes int, f func(side int)) {
+	if votes <= fewVotes {
+		f(0)
+		f(1)
+		return
+	}
+	var done sync.WaitGroup
+	done.Go(func() { f(1) })
+	f(0)
+	done.Wait()
 }
 
 // rest searches every other landmark from the pupils.
@@ -74,12 +89,15 @@ func (d *Detector) rest(v view, roll, ied float64, votes int, f *Face) {
 	m := f.EyeMid()
 	// The forests start a quarter of the eye distance below the eyes, a little to
 	// the side they are for, and see a window of three eye distances.
-	search := func(model int, mirror bool) Point {
+	var points [2][numModels]Point
+	sides(votes, func(side int) {
 		lx, ly := .15*ied, .25*ied
-		x, y, _ := d.points[model].locate(v.at(roll, mirror), m.X+lx*cos-ly*sin, m.Y+lx*sin+ly*cos, 3*ied, votes)
-		return Point{x, y}
-	}
-	both := func(model int) [2]Point { return [2]Point{search(model, false), search(model, true)} }
+		for model := range points[side] {
+			x, y, _ := d.points[model].locate(v.at(roll, side == 1), m.X+lx*cos-ly*sin, m.Y+lx*sin+ly*cos, 3*ied, votes)
+			points[side][model] = Point{x, y}
+		}
+	})
+	both := func(model int) [2]Point { return [2]Point{points[0][model], points[1][model]} }
 	mid := func(model int) Point {
 		p := both(model)
 		return Point{(p[0].X + p[1].X) / 2, (p[0].Y + p[1].Y) / 2}

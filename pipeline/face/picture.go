@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"sync"
 )
 
 // errPicture reports a grey picture whose buffer does not hold what its
@@ -44,18 +45,28 @@ func (v view) shrink(k int, buf *[]uint8) view {
 	out := *buf
 	// 16.16 reciprocal: the mean of k² bytes without a division a pixel.
 	recip := (1<<16 + k*k/2) / (k * k)
-	for y := range h {
-		row := out[y*w : (y+1)*w]
-		for x := range row {
-			sum := 0
-			base := y*k*v.stride + x*k
-			for j := range k {
-				for _, p := range v.pix[base+j*v.stride : base+j*v.stride+k] {
-					sum += int(p)
+	rows := func(from, to int) {
+		for y := from; y < to; y++ {
+			row := out[y*w : (y+1)*w]
+			for x := range row {
+				sum := 0
+				base := y*k*v.stride + x*k
+				for j := range k {
+					for _, p := range v.pix[base+j*v.stride : base+j*v.stride+k] {
+						sum += int(p)
+					}
 				}
+				row[x] = uint8(min((sum*recip+1<<15)>>16, 255))
 			}
-			row[x] = uint8(min((sum*recip+1<<15)>>16, 255))
 		}
+	}
+	if v.w*v.h < 1<<20 {
+		rows(0, h)
+	} else {
+		var done sync.WaitGroup
+		done.Go(func() { rows(h/2, h) })
+		rows(0, h/2)
+		done.Wait()
 	}
 	return view{pix: out, w: w, h: h, stride: w}
 }
@@ -86,6 +97,33 @@ func (v view) rotate(angle float64, buf *[]uint8) (view, func(x, y float64) (flo
 		}
 	}
 	return view{pix: out, w: w, h: h, stride: w}, back
+}
+
+// span is the range of columns of row in turned, which rotate made of v, that
+// show v itself; to may be at or before from.
+func (v view) span(turned view, angle float64, row int) (from, to int) {
+	sin, cos := math.Sincos(angle)
+	dy := float64(row) + .5 - float64(turned.h)/2
+	lo, hi := math.Inf(-1), math.Inf(1)
+	// Both coordinates in v are linear in the column: a + k·dx within ±half.
+	for _, c := range [2]struct{ a, k, half float64 }{
+		{sin * dy, cos, float64(v.w) / 2},
+		{cos * dy, -sin, float64(v.h) / 2},
+	} {
+		if math.Abs(c.k) < 1e-9 {
+			if math.Abs(c.a) > c.half {
+				return 0, 0
+			}
+			continue
+		}
+		p, q := (-c.half-c.a)/c.k, (c.half-c.a)/c.k
+		lo, hi = max(lo, min(p, q)), min(hi, max(p, q))
+	}
+	if hi <= lo {
+		return 0, 0
+	}
+	middle := float64(turned.w) / 2
+	return max(int(math.Floor(lo+middle)), 0), min(int(math.Ceil(hi+middle)), turned.w)
 }
 
 // grown returns b with length n, reallocated only when it is too small.
