@@ -26,8 +26,8 @@ type layer struct {
 	backdrop [2][]int16 // w×h each
 	person   cutout
 	shadow   mask
-	noise    []int16 // gaussian; a row starts anywhere in the first half
-	bias     int32   // added to each component at the end
+	noise    []int16 // gaussian about the bias and half a level; a row starts anywhere in the first half
+	bias     int16   // offset of the components, in levels: 128 for chroma
 }
 
 // cutout is the person at the layer's scale, premultiplied. It has an empty
@@ -241,11 +241,14 @@ func boxClamp(dst, src []float32, n, lines, step, line, r int) {
 	}
 }
 
-// setNoise makes a table of gaussian noise, rms in 8-bit levels.
+// setNoise makes a table of gaussian noise, rms in 8-bit levels, and with it
+// what else is added to every pixel at the end: the bias, and half a level that
+// rounds.
 func (l *layer) setNoise(r *rand.Rand, rms float64) {
 	l.noise = make([]int16, 2*noisePeriod(l.w))
+	still := l.bias<<levelBits + levelOne/2
 	for i := range l.noise {
-		l.noise[i] = int16(math.Round(min(max(r.NormFloat64(), -4), 4) * rms * levelOne))
+		l.noise[i] = still + int16(math.Round(min(max(r.NormFloat64(), -4), 4)*rms*levelOne))
 	}
 }
 

@@ -236,18 +236,17 @@ func (l *layer) noiseRow(key uint64, c, y int) []int16 {
 // from and to, backdrop beside it.
 func (l *layer) expose(dst []uint8, ln *lines, c, y, from, to int, gain int32, noise []int16) {
 	backdrop := l.backdrop[c][y*l.w:][:l.w]
-	l.develop(dst[:from], backdrop[:from], gain, noise)
-	l.develop(dst[from:to], ln.part[c][from:to], gain, noise[from:])
-	l.develop(dst[to:], backdrop[to:], gain, noise[to:])
+	develop(dst[:from], backdrop[:from], gain, noise)
+	develop(dst[from:to], ln.part[c][from:to], gain, noise[from:])
+	develop(dst[to:], backdrop[to:], gain, noise[to:])
 }
 
 // develop adds exposure and sensor noise and keeps the range.
-func (l *layer) develop(dst []uint8, line []int16, gain int32, noise []int16) {
+func develop(dst []uint8, line []int16, gain int32, noise []int16) {
 	noise = noise[:len(dst)]
 	line = line[:len(dst)]
-	half := l.bias<<levelBits + levelOne/2
 	for x := range dst {
-		v := (int32(line[x])*gain>>gainBits + int32(noise[x]) + half) >> levelBits
+		v := (int32(line[x])*gain>>gainBits + int32(noise[x])) >> levelBits
 		if uint32(v) > 255 {
 			v = ^(v >> 31) & 255
 		}
