@@ -20,12 +20,12 @@ const coachEvery = 90 * time.Millisecond
 // watchCamera turns the supervisor's state into what the booth needs to know.
 func (s *Station) watchCamera(ctx context.Context) {
 	for {
-		st := s.p.Camera.Status()
-		s.report(ctx, cameraEvent(st))
+		changed := s.p.Camera.Changed() // before the status, so that no change is missed
+		s.report(ctx, cameraEvent(s.p.Camera.Status()))
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.p.Camera.Changed():
+		case <-changed:
 		}
 	}
 }

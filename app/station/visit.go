@@ -61,7 +61,8 @@ func (s *Station) endVisit() {
 // of tells whether the visit under way is the session.
 func (s *Station) of(session string) bool { return s.visit != nil && s.visit.id == session }
 
-// onLoop runs f on the loop's goroutine and waits, unless ctx ends first.
+// onLoop runs f on the loop's goroutine and waits, unless ctx ends first; then
+// f may still run, or never.
 func (s *Station) onLoop(ctx context.Context, f func()) bool {
 	a := asked{f: f, done: make(chan struct{})}
 	select {
@@ -69,8 +70,12 @@ func (s *Station) onLoop(ctx context.Context, f func()) bool {
 	case <-ctx.Done():
 		return false
 	}
-	<-a.done
-	return true
+	select {
+	case <-a.done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // unexpected is said when something failed that nobody at the desk can mend
