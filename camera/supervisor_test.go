@@ -492,6 +492,23 @@ func TestNoAllocationPerFrame(t *testing.T) {
 	}
 }
 
+// A frame that falls out of the ring leaves nothing in the buffer that the next
+// one is fetched into.
+func TestEvictedFramesAreWiped(t *testing.T) {
+	s, err := NewSupervisor(SupervisorParams{Open: newRig().Open, Ring: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f Frame
+	for i := range 6 {
+		f.Data = append(f.Data[:0], bytes.Repeat([]byte("x"), 1000)...)
+		s.publish(&take{rig: newRig()}, &f, 1)
+		if b := f.Data[:cap(f.Data)]; !bytes.Equal(b, make([]byte, len(b))) {
+			t.Fatalf("after frame %d the buffer holds an old picture", i)
+		}
+	}
+}
+
 func TestNewSupervisorRefuses(t *testing.T) {
 	open := newRig().Open
 	for name, p := range map[string]SupervisorParams{

@@ -138,6 +138,37 @@ func TestDefaultFraming(t *testing.T) {
 	}
 }
 
+// The head sways by parts of a pixel from frame to frame, as heads do, and its
+// true coverage goes with it.
+func TestSwayIsSmooth(t *testing.T) {
+	b := booth(t, Options{Width: 960, Height: 540})
+	const row = 150 // through the face
+	middle := func(at time.Duration) float64 {
+		_, alpha := b.Render(at, true)
+		var sum, weight float64
+		for x, a := range alpha.Pix[row*alpha.Stride:][:960] {
+			sum, weight = sum+float64(a), weight+float64(a)*float64(x)
+		}
+		return weight / sum
+	}
+	var moved float64
+	last := middle(0)
+	for n := 1; n <= 15; n++ {
+		at := b.frameTime(uint64(n))
+		p, q := b.poseAt(b.frameTime(uint64(n-1)).Seconds(), 0, true), b.poseAt(at.Seconds(), 0, true)
+		now := middle(at)
+		// At this height the sway is damped by a fifth or less.
+		if d, full := now-last, q.sway-p.sway; math.Abs(d-0.88*full) > 0.02+0.15*math.Abs(full) {
+			t.Errorf("frame %d: the head moves by %.3f pixels, want about %.3f", n, d, 0.88*full)
+		}
+		moved += math.Abs(now - last)
+		last = now
+	}
+	if moved < 0.3 || moved > 5 {
+		t.Errorf("the head moved %.2f pixels in half a second", moved)
+	}
+}
+
 func TestShadowAndLight(t *testing.T) {
 	plain := booth(t, Options{Shadow: -1, Texture: -1, Drift: -1, Light: -1, Falloff: -1, Still: true})
 	deep := booth(t, Options{Shadow: 0.3, Texture: -1, Drift: -1, Light: -1, Falloff: -1, Still: true})
