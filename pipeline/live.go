@@ -167,7 +167,7 @@ func (z *Standardizer) coach(j judge, checks []Check, f face.Face, frame bounds)
 			}
 		}
 	}
-	return Hint{Icon: "ok", ZH: "很好，请看镜头，保持不动。", EN: "Very good. Look into the camera and hold still.", Status: Pass}, ready
+	return Hint{Icon: "ok", ZH: "很好，请看镜头，保持不动", EN: "Very good. Look into the camera and hold still.", Status: Pass}, ready
 }
 
 // Preview size at which Live is meant to work: the eyes of a person at the

@@ -42,7 +42,7 @@ type checkLamp struct {
 }
 
 // outlineShare of the picture's height is the silhouette's.
-const outlineShare = 0.9
+const outlineShare = 0.965
 
 // maxLive checks are shown beside the mirror.
 const maxLive = 9
@@ -191,7 +191,7 @@ func (s *capture) layout(sp space) {
 	s.preview.img.CornerRadius = 14 * k
 	setVisible(s.stage.bg, s.preview.Shown() == 0) // a frame covers it: do not paint it twice
 	s.waiting.layoutMid(pic, k)
-	// Head and shoulders as the crop wants them: the crown a fifth below the top,
+	// Head and shoulders as the crop wants them: the crown a seventh below the top,
 	// so that the margin above the head is in the picture.
 	outline, _ := pic.cutBottom(pic.h*outlineShare, 0)
 	place(s.outline.img, outline.fitted(300.0/400), k)
