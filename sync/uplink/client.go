@@ -34,13 +34,23 @@ import (
 
 // Bounds of one exchange.
 const (
-	// requestTimeout covers one request with its answer. Uploads are cut into
-	// pieces of uploadPiece bytes, which pass in that time at 2 kB/s.
-	requestTimeout = 60 * time.Second
-	uploadPiece    = 128 << 10
+	// stallTimeout is how long a request may go without a byte moving. A slow
+	// link is not a dead one: what bounds a request is silence, not its length.
+	stallTimeout = 30 * time.Second
+	// requestTimeout covers one request with its answer in any case, against an
+	// answer that drips for ever.
+	requestTimeout = 10 * time.Minute
+	// claimTimeout: somebody stands there, and asks again soon.
+	claimTimeout = 5 * time.Second
+	// DefaultPiece is how much of a packet goes into one request: little
+	// enough to pass before stallTimeout at 5 kB/s, enough not to wait for
+	// answers on a fast link. minPiece is what it may shrink to on a bad one.
+	DefaultPiece = 128 << 10
+	minPiece     = 4 << 10
 	// maxAnswer bounds what is read of an answer: a roster page of a thousand
-	// students is about 400 kB.
-	maxAnswer = 8 << 20
+	// students is about 400 kB. maxRefusal bounds one that is no success.
+	maxAnswer  = 8 << 20
+	maxRefusal = 64 << 10
 )
 
 // Errors that callers tell apart.
@@ -51,6 +61,13 @@ var (
 	ErrAddress = errors.New("uplink: central's address must be https://host (plain http only on this machine itself)")
 	// ErrPin: the server's certificate does not have the pinned key.
 	ErrPin = errors.New("uplink: server key is not the pinned one")
+	// ErrConnection: nothing answered, or not to the end.
+	ErrConnection = errors.New("uplink: no connection to central")
+	// ErrStalled: the connection was there, but nothing came or went.
+	ErrStalled = errors.New("uplink: the connection stalled")
+	// ErrPause: central asked to be left alone for a while, or refused in a way
+	// that only a person can mend.
+	ErrPause = errors.New("uplink: central is not to be asked now")
 )
 
 // RefusedError is central's (or something's) word that the request will not
@@ -66,6 +83,14 @@ func (e *RefusedError) Error() string {
 		return fmt.Sprintf("uplink: refused: %d %s", e.Status, e.Code)
 	}
 	return fmt.Sprintf("uplink: refused: %d", e.Status)
+}
+
+// reason is what an outbox keeps of it.
+func (e *RefusedError) reason() string {
+	if e.Code != "" {
+		return e.Code
+	}
+	return "http_" + strconv.Itoa(e.Status)
 }
 
 // Fatal tells whether asking again cannot help until a person did something.
@@ -95,7 +120,10 @@ type client struct {
 // SHA-256 of a public key in its chain, "" for the system's roots alone.
 func newRest(base, pin, version string, transport http.RoundTripper) (*resty.Client, error) {
 	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname()))) {
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, ErrAddress
+	}
+	if u.Scheme != "https" && !(u.Scheme == "http" && pin == "" && loopback(u.Hostname())) {
 		return nil, ErrAddress
 	}
 	if transport == nil {
@@ -104,16 +132,21 @@ func newRest(base, pin, version string, transport http.RoundTripper) (*resty.Cli
 		if pin != "" {
 			t.TLSClientConfig.VerifyConnection = func(cs tls.ConnectionState) error { return checkPin(cs.VerifiedChains, pin) }
 		}
-		t.ResponseHeaderTimeout = requestTimeout
 		t.MaxIdleConnsPerHost = 2
+		// A connection that died while nobody used it is found out before the
+		// next request waits on it.
+		t.HTTP2 = &http.HTTP2Config{SendPingTimeout: stallTimeout / 2, PingTimeout: stallTimeout / 2}
 		transport = t
 	}
-	return resty.New().
-		SetTransport(transport).
+	// Without resty's cookie jar: what a captive portal sets is not for central.
+	return resty.NewWithClient(&http.Client{}).
+		SetTransport(&stallGuard{next: transport, limit: stallTimeout}).
 		SetBaseURL(strings.TrimRight(base, "/")).
 		SetTimeout(requestTimeout).
 		SetRetryCount(0). // resty would send a reader's body again empty; attempts are the worker's
-		SetRedirectPolicy(resty.NoRedirectPolicy()).
+		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // central never redirects; readBody says who does
+		})).
 		SetHeader("User-Agent", "yunzhao/"+version).
 		SetHeader("Accept", "application/json"), nil
 }
@@ -140,8 +173,18 @@ func checkPin(chains [][]*x509.Certificate, pin string) error {
 }
 
 // do sends one signed request and opens the signed answer of one of the types
-// in into.
+// in into. A nonce that was used before gets a second one at once: below us,
+// net/http repeats a GET whose connection broke, with the same signature.
 func (c *client) do(ctx context.Context, method, path string, body []byte, contentType string, header map[string]string, into map[string]any) (wire.Signed, error) {
+	s, err := c.once(ctx, method, path, body, contentType, header, into)
+	var refused *RefusedError
+	if errors.As(err, &refused) && refused.Code == wire.CodeReplay {
+		return c.once(ctx, method, path, body, contentType, header, into)
+	}
+	return s, err
+}
+
+func (c *client) once(ctx context.Context, method, path string, body []byte, contentType string, header map[string]string, into map[string]any) (wire.Signed, error) {
 	r := c.rest.R().SetContext(ctx).SetDoNotParseResponse(true)
 	if contentType != "" {
 		r.SetHeader("Content-Type", contentType)
@@ -166,7 +209,7 @@ func (c *client) do(ctx context.Context, method, path string, body []byte, conte
 	}
 	resp, err := r.Execute(method, path)
 	if err != nil {
-		return wire.Signed{}, fmt.Errorf("uplink: %s: %w", method, err)
+		return wire.Signed{}, fmt.Errorf("%w: %s: %w", ErrConnection, method, err)
 	}
 	return readSigned(resp.RawResponse, c.id.central, into)
 }
@@ -194,25 +237,41 @@ func readSigned(resp *http.Response, central ed25519.PublicKey, into map[string]
 // readBody reads the JSON of a success, or says why it is none.
 func readBody(resp *http.Response) ([]byte, error) {
 	defer func() { _ = resp.Body.Close() }()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
-		return nil, fmt.Errorf("uplink: read answer: %w", err)
-	}
 	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	isJSON := err == nil && kind == "application/json"
 	if resp.StatusCode != http.StatusOK {
-		refused := &RefusedError{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
-		var e wire.Error
-		if isJSON && json.Unmarshal(data, &e) == nil {
-			refused.Code = e.Code
-		}
-		return nil, refused
+		return nil, readRefusal(resp, isJSON)
 	}
-	if !isJSON || len(data) > maxAnswer {
+	if !isJSON {
+		return nil, ErrNotCentral
+	}
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: read answer: %w", ErrConnection, err)
+	}
+	if len(data) > maxAnswer {
 		return nil, ErrNotCentral
 	}
 	return data, nil
 }
+
+// readRefusal says what an answer other than 200 means. Central has no
+// successes beside 200 and never redirects; somebody in between may.
+func readRefusal(resp *http.Response, isJSON bool) error {
+	if resp.StatusCode < http.StatusBadRequest {
+		return fmt.Errorf("%w: status %d", ErrNotCentral, resp.StatusCode)
+	}
+	refused := &RefusedError{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
+	var e wire.Error
+	// Without the body the status stands for itself.
+	if data, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)); err == nil && isJSON && json.Unmarshal(data, &e) == nil {
+		refused.Code = e.Code[:min(len(e.Code), maxCode)]
+	}
+	return refused
+}
+
+// maxCode bounds a code that somebody invents; it goes into logs.
+const maxCode = 64
 
 // retryAfter reads seconds; dates are left aside, because neither clock can be
 // trusted.
@@ -266,6 +325,8 @@ func (c *client) verdicts(ctx context.Context, since uint64) (wire.Verdicts, err
 }
 
 func (c *client) claim(ctx context.Context, session string) (wire.ClaimState, error) {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
 	var out wire.ClaimState
 	err := c.getJSON(ctx, "/v1/claims/"+url.PathEscape(session), wire.TypeClaim, &out)
 	if err == nil && (out.StationID != c.id.station || out.Session != session) {
@@ -283,13 +344,13 @@ func (c *client) declare(ctx context.Context, packets []wire.Declared) ([]wire.D
 	return out.Results, err
 }
 
-// upload sends one piece from offset on. It returns central's acknowledgement
+// upload sends one piece of at most size bytes from offset on. It returns central's acknowledgement
 // when that was the last piece, else the offset to go on from.
-func (c *client) upload(ctx context.Context, id string, data []byte, offset int64) (next int64, ack *wire.Signed, err error) {
+func (c *client) upload(ctx context.Context, id string, data []byte, offset, size int64) (next int64, ack *wire.Signed, err error) {
 	if offset < 0 || offset > int64(len(data)) {
 		return 0, nil, fmt.Errorf("%w: impossible offset", ErrNotCentral)
 	}
-	piece := data[offset:min(offset+uploadPiece, int64(len(data)))]
+	piece := data[offset:min(offset+size, int64(len(data)))]
 	var progress wire.Progress
 	var a wire.Ack
 	s, err := c.do(ctx, http.MethodPatch, "/v1/packets/"+url.PathEscape(id), piece, "application/octet-stream",

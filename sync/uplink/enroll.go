@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/yunzhao-station/yunzhao/sync/keys"
 	"github.com/yunzhao-station/yunzhao/sync/wire"
@@ -26,6 +28,10 @@ type EnrollParams struct {
 // The code carries the fingerprint of central's signing key, so that nobody in
 // between can take central's place. A station key is made on first use.
 func Enroll(ctx context.Context, p EnrollParams) (keys.Enrolment, error) {
+	if p.Keys == nil {
+		return keys.Enrolment{}, errors.New("uplink: enrol: no key store")
+	}
+	base := strings.TrimRight(strings.TrimSpace(p.URL), "/")
 	code, print, err := keys.ParseEnrollCode(p.Code)
 	if err != nil {
 		return keys.Enrolment{}, err
@@ -34,7 +40,7 @@ func Enroll(ctx context.Context, p EnrollParams) (keys.Enrolment, error) {
 	if err != nil {
 		return keys.Enrolment{}, err
 	}
-	rest, err := newRest(p.URL, p.Pin, p.Version, p.Transport)
+	rest, err := newRest(base, p.Pin, p.Version, p.Transport)
 	if err != nil {
 		return keys.Enrolment{}, err
 	}
@@ -47,7 +53,7 @@ func Enroll(ctx context.Context, p EnrollParams) (keys.Enrolment, error) {
 	resp, err := rest.R().SetContext(ctx).SetDoNotParseResponse(true).
 		SetHeader("Content-Type", "application/json").SetBody(body).Post("/v1/enroll")
 	if err != nil {
-		return keys.Enrolment{}, fmt.Errorf("uplink: enrol: %w", err)
+		return keys.Enrolment{}, fmt.Errorf("%w: enrol: %w", ErrConnection, err)
 	}
 	// The key is inside the answer and is only believed because its fingerprint
 	// is in the code: read it first, then verify the answer with it.
@@ -63,7 +69,10 @@ func Enroll(ctx context.Context, p EnrollParams) (keys.Enrolment, error) {
 	if err := json.Unmarshal(answer.Payload, &said); err != nil || !keys.MatchesFingerprint(said.CentralKey, print) {
 		return keys.Enrolment{}, fmt.Errorf("%w: its key is not the one in the code", ErrNotCentral)
 	}
-	e := keys.Enrolment{URL: p.URL, TLSPin: p.Pin, Answer: answer, KeyPrint: print}
+	if err := answer.Open(said.CentralKey, wire.TypeEnrolled, &said); err != nil {
+		return keys.Enrolment{}, fmt.Errorf("%w: %w", ErrNotCentral, err)
+	}
+	e := keys.Enrolment{URL: base, TLSPin: p.Pin, Answer: answer, KeyPrint: print}
 	if err := p.Keys.SaveEnrolment(e); err != nil {
 		return keys.Enrolment{}, err
 	}

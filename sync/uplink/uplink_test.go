@@ -132,6 +132,9 @@ func TestNothingButCentralsSignatureIsASuccess(t *testing.T) {
 			r := enrolled(t, overHTTP(t, c), c, nil)
 			id := r.commit(1)
 			for _, path := range paths {
+				if name == "500" && path == "/v1/roster" {
+					continue // holds up nothing else: TestOneSickPartDoesNotStopTheOthers
+				}
 				c.setHook(answer(path, f))
 				w := r.worker()
 				r.takeEvents()
@@ -258,13 +261,12 @@ func TestUploadGoesOnWhereItBroke(t *testing.T) {
 					t.Fatal("a broken connection went unnoticed")
 				}
 				e := r.state(id)
-				if e.State != outbox.Saved || e.Attempts != 1 || !e.Next.After(r.now) {
+				if e.State != outbox.Saved || e.Attempts != 1 || e.Next.After(r.now) {
 					t.Fatalf("piece %d: %+v", broken, e)
 				}
 				if restart {
 					w = r.restart()
 				}
-				r.now = r.state(id).Next
 				before := c.countCalls("PATCH")
 				if err := w.Drain(t.Context()); err != nil {
 					t.Fatalf("piece %d: %v", broken, err)
@@ -305,7 +307,7 @@ func TestOffsetMismatchIsDeclaredAgain(t *testing.T) {
 	if e := r.state(id); e.State != outbox.Saved || e.LastError != wire.CodeOffset {
 		t.Fatalf("%+v", e)
 	}
-	r.now = r.now.Add(RetryMin)
+	r.now = r.state(id).Next
 	if err := w.Drain(t.Context()); err != nil || r.state(id).State != outbox.Stored {
 		t.Fatal(err)
 	}
@@ -407,7 +409,11 @@ func TestRefusals(t *testing.T) {
 			if p := w.next(err); p < tc.least || p > tc.most {
 				t.Errorf("pause %v, want %v to %v", p, tc.least, tc.most)
 			}
-			if n := len(c.calls); n != 2 { // enrolment and one heartbeat
+			want := 2 // enrolment and one heartbeat
+			if tc.code == wire.CodeReplay {
+				want++ // net/http may have repeated it: once more with a new nonce
+			}
+			if n := len(c.calls); n != want {
 				t.Errorf("%d requests", n)
 			}
 			if e := r.state(id); e.State != outbox.Saved || e.Attempts != 0 {
@@ -458,7 +464,12 @@ func TestEnroll(t *testing.T) {
 		{"captive portal", oneTime + "." + print, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, ErrNotCentral},
 		{"right key named, signed by another", oneTime + "." + print, func(w http.ResponseWriter, _ *http.Request) {
 			writeJSON(w, 200, signAs(t, keyOf("x"), wire.TypeEnrolled, wire.Enrolled{StationID: "evil", CentralKey: centralKey.Public().(ed25519.PublicKey)}))
-		}, keys.ErrBadAnswer},
+		}, ErrNotCentral},
+		{"man in the middle with a key of their own", oneTime + "." + print, func(w http.ResponseWriter, _ *http.Request) {
+			evil := keyOf("x")
+			writeJSON(w, 200, signAs(t, evil, wire.TypeEnrolled, wire.Enrolled{StationID: "evil", CentralKey: evil.Public().(ed25519.PublicKey)}))
+		}, ErrNotCentral},
+		{"redirected", oneTime + "." + print, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, ErrNotCentral},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := newFake(t)
@@ -488,7 +499,7 @@ func TestEnroll(t *testing.T) {
 func TestAddresses(t *testing.T) {
 	for base, ok := range map[string]bool{
 		"https://photo.example.edu.cn": true, "https://example.edu.cn/photo/": true, "http://127.0.0.1:8080": true, "http://localhost:1": true, "http://[::1]:1": true,
-		"http://photo.example.edu.cn": false, "http://192.168.1.9": false, "ftp://x": false, "photo.example.edu.cn": false, "": false, "https://": false, "https://u:p@h": false, "http://127.0.0.1.evil.cn": false,
+		"http://photo.example.edu.cn": false, "http://192.168.1.9": false, "ftp://x": false, "photo.example.edu.cn": false, "": false, "https://": false, "https://u:p@h": false, "https://h?q=1": false, "https://h#f": false, "http://127.0.0.1.evil.cn": false,
 	} {
 		if _, err := newRest(base, "", "v", nil); (err == nil) != ok {
 			t.Errorf("%q: %v", base, err)

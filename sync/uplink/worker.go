@@ -34,6 +34,15 @@ const (
 	// FatalPause is how long a refusal that only a person can mend is left
 	// alone before it is tried again.
 	FatalPause = 5 * time.Minute
+	// HoldMax bounds the pause of a packet that central would not take: it is
+	// sent whole each time, so the pause doubles from FatalPause on.
+	HoldMax = 6 * time.Hour
+	// confirmAfter is how long central's word on a stored packet is waited for
+	// before it is asked for, and how often. A feed that lost a word, after a
+	// restore say, would leave the packet undecided for ever.
+	confirmAfter = 15 * time.Minute
+	// maxPages bounds one look at a feed, against one that leads in circles.
+	maxPages = 1000
 	// declareBatch packets are announced and sent in one exchange: after a week
 	// offline the verdicts must not wait until the last of thousands is sent.
 	declareBatch = 100
@@ -69,8 +78,8 @@ type Events struct {
 	Roster  func()
 }
 
-// Params are what a Worker needs. Log, Version, Transport, Now, Pulse, Events
-// and Network are optional.
+// Params are what a Worker needs. All but Enrolment, Key, Roster and Outbox
+// are optional.
 type Params struct {
 	Enrolment keys.Enrolment
 	Key       ed25519.PrivateKey // the station's
@@ -82,6 +91,11 @@ type Params struct {
 	Now       func() time.Time
 	Pulse     time.Duration
 	Events    Events
+	// Piece is the most bytes of a packet in one request; 0 = DefaultPiece.
+	Piece int64
+	// Probe looks whether somebody listens where central should be; nil = a
+	// TCP connection, or no looking when Transport is given.
+	Probe func(ctx context.Context) error
 	// Network calls changed when the machine's network changed, until ctx
 	// ends; nil = the system's own word.
 	Network func(ctx context.Context, changed func()) error
@@ -89,7 +103,9 @@ type Params struct {
 
 // Status is how the connection stands.
 type Status struct {
-	Online    bool      // the last exchange ended with central's signature
+	// Online: the last exchange ended with central's signature, whatever
+	// failed on this side.
+	Online    bool
 	Since     time.Time // of Online's present value
 	LastHeard time.Time // central's last signed answer; zero = never
 	// Problem is a code that only a person can mend (revoked, clock_skew, …),
@@ -109,9 +125,19 @@ type Worker struct {
 	status Status
 	busy   sync.Mutex // one exchange at a time
 
-	failures   int
-	pause      time.Duration
-	rosterNext time.Time
+	anew chan struct{} // as wake, and nothing that was before counts
+
+	// Under mu.
+	noConnection bool
+	notBefore    time.Time          // central asked for a pause until then
+	abort        context.CancelFunc // ends the exchange that runs; nil = none
+
+	// Under busy.
+	rosterNext  time.Time
+	confirmNext time.Time
+	piece       int64
+
+	pause time.Duration // Run's
 }
 
 // NewWorker checks p; nothing happens before Run or Drain.
@@ -128,6 +154,12 @@ func NewWorker(p Params) (*Worker, error) {
 	if p.Network == nil {
 		p.Network = watchNetwork
 	}
+	if p.Piece <= 0 {
+		p.Piece = DefaultPiece
+	}
+	if p.Probe == nil && p.Transport == nil {
+		p.Probe = dialer(p.Enrolment.URL)
+	}
 	if p.Pulse <= 0 {
 		p.Pulse = DefaultPulse
 	}
@@ -136,19 +168,33 @@ func NewWorker(p Params) (*Worker, error) {
 		return nil, err
 	}
 	return &Worker{
-		p: p, wake: make(chan struct{}, 1), status: Status{Since: p.Now()},
+		p: p, wake: make(chan struct{}, 1), anew: make(chan struct{}, 1), piece: p.Piece, status: Status{Since: p.Now()},
 		c: &client{rest: rest, now: p.Now, id: identity{
 			station: p.Enrolment.Enrolled.StationID, key: p.Key, central: p.Enrolment.Enrolled.CentralKey,
 		}},
 	}, nil
 }
 
-// Wake asks for an exchange now; it never blocks.
-func (w *Worker) Wake() {
+// Wake asks for an exchange now; it never blocks. A pause that central asked
+// for is kept.
+func (w *Worker) Wake() { signal(w.wake) }
+
+func signal(c chan<- struct{}) {
 	select {
-	case w.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
+}
+
+// networkChanged ends what runs over the old network and starts anew.
+func (w *Worker) networkChanged() {
+	w.mu.Lock()
+	abort := w.abort
+	w.mu.Unlock()
+	if abort != nil {
+		abort()
+	}
+	signal(w.anew)
 }
 
 // Status is how the connection stands now.
@@ -158,58 +204,119 @@ func (w *Worker) Status() Status {
 	return w.status
 }
 
-// Claim asks what the phone of a session has done. It fails fast when central
-// is away.
+// Claim asks what the phone of a session has done. It runs beside an exchange
+// and never waits for one, fails within seconds when central is away, and with
+// [ErrPause] at once while central is not to be asked.
 func (w *Worker) Claim(ctx context.Context, session string) (wire.ClaimState, error) {
+	if w.paused() {
+		return wire.ClaimState{}, ErrPause
+	}
 	return w.c.claim(ctx, session)
 }
 
-// Run exchanges until ctx ends: at once when woken or when the network
-// changed, at a calm pulse otherwise, more and more seldom while central is away.
+func (w *Worker) paused() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.p.Now().Before(w.notBefore)
+}
+
+// Run exchanges until ctx ends: at once when woken, when the network changed
+// and when central can be connected to again, at a calm pulse otherwise, more
+// and more seldom while it fails.
 func (w *Worker) Run(ctx context.Context) error {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	watching.Go(func() {
-		if err := w.p.Network(ctx, w.Wake); err != nil && ctx.Err() == nil {
+		if err := w.p.Network(ctx, w.networkChanged); err != nil && ctx.Err() == nil {
 			w.p.Log.Warn("changes of the network go unnoticed", "err", err)
 		}
 	})
+	if w.p.Probe != nil {
+		watching.Go(func() { w.watchDoor(ctx, func() { signal(w.anew) }) })
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-w.anew:
+			w.forget()
 		case <-w.wake:
+			if w.paused() {
+				continue // the timer stands at the pause's end
+			}
 		case <-timer.C:
 		}
-		timer.Reset(w.next(w.Exchange(ctx)))
+		timer.Reset(w.next(w.exchangeHere(ctx)))
 	}
+}
+
+// forget drops what was learnt about the connection before it changed.
+func (w *Worker) forget() {
+	w.pause = 0
+	w.mu.Lock()
+	w.notBefore = time.Time{}
+	w.mu.Unlock()
+	w.c.rest.GetClient().CloseIdleConnections()
+}
+
+// exchangeHere is Exchange until the network changes.
+func (w *Worker) exchangeHere(ctx context.Context) error {
+	here, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w.setAbort(cancel)
+	defer w.setAbort(nil)
+	err := w.Exchange(here)
+	if here.Err() != nil && ctx.Err() == nil {
+		return errNetworkChanged
+	}
+	return err
+}
+
+func (w *Worker) setAbort(f context.CancelFunc) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.abort = f
 }
 
 // next is how long to wait after an exchange that ended with err.
 func (w *Worker) next(err error) time.Duration {
 	now := w.p.Now()
 	if err == nil {
-		w.failures, w.pause = 0, 0
+		w.pause = 0
+		if w.unsent(now) {
+			return 0 // one exchange sends so many and no more
+		}
 		wait := w.p.Pulse
 		if due, ok := w.p.Outbox.NextDue(); ok {
 			wait = min(wait, max(due.Sub(now), RetryMin))
 		}
 		return wait
 	}
-	w.failures++
 	w.pause = jitter(w.pause)
+	wait := w.pause
 	var refused *RefusedError
 	if errors.As(err, &refused) {
+		hold := refused.RetryAfter
 		if refused.Fatal() {
-			return FatalPause
+			hold = max(hold, FatalPause)
 		}
-		return max(w.pause, refused.RetryAfter)
+		if hold > 0 {
+			wait = max(wait, hold)
+			w.mu.Lock()
+			w.notBefore = now.Add(wait)
+			w.mu.Unlock()
+		}
 	}
-	return w.pause
+	return wait
+}
+
+// unsent: an exchange that went well left packets that were never tried.
+func (w *Worker) unsent(now time.Time) bool {
+	return slices.ContainsFunc(w.due(now), func(e outbox.Entry) bool { return e.Attempts == 0 })
 }
 
 // jitter is the next pause after last: decorrelated, between RetryMin and
@@ -230,15 +337,16 @@ func (w *Worker) Drain(ctx context.Context) error {
 		switch {
 		case w.p.Outbox.Stats().Pending == 0:
 			return nil
-		case len(w.p.Outbox.Pending(w.p.Now())) == 0:
+		case len(w.due(w.p.Now())) == 0:
 			return ErrHeld
 		}
 	}
 }
 
 // Exchange does one round: say hello, fetch the roster where it is due, send
-// what is due, fetch verdicts. It stops at the first failure of the connection;
-// a packet that central refuses does not stop the others.
+// what is due, fetch verdicts. It ends early when the connection or central's
+// goodwill does; a failure of one part does not stop the others, nor one
+// packet the rest.
 func (w *Worker) Exchange(ctx context.Context) error {
 	w.busy.Lock()
 	defer w.busy.Unlock()
@@ -251,6 +359,49 @@ func (w *Worker) Exchange(ctx context.Context) error {
 }
 
 func (w *Worker) exchange(ctx context.Context) error {
+	if err := w.greet(ctx); err != nil {
+		return fmt.Errorf("heartbeat: %w", err)
+	}
+	var errs []error
+	for _, part := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"roster", w.refreshRoster}, {"send", w.send}, {"confirm", w.confirm}, {"verdicts", w.pullVerdicts},
+	} {
+		err := part.do(ctx)
+		if err == nil {
+			continue
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", part.name, err))
+		if endsExchange(err) {
+			break
+		}
+	}
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
+}
+
+// endsExchange tells a failure that everything after it would share.
+func endsExchange(err error) bool {
+	var refused *RefusedError
+	switch {
+	case errors.Is(err, ErrConnection), errors.Is(err, ErrNotCentral), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return true
+	case !errors.As(err, &refused):
+		return false
+	}
+	switch refused.Code {
+	case wire.CodeSignature, wire.CodeClock, wire.CodeUnknownStation, wire.CodeRevoked:
+		return true
+	}
+	return refused.RetryAfter > 0 || refused.Status == http.StatusTooManyRequests || refused.Status == http.StatusServiceUnavailable
+}
+
+// greet says hello and learns whether central is there.
+func (w *Worker) greet(ctx context.Context) error {
 	now := w.p.Now()
 	stats := w.p.Outbox.Stats()
 	hb := wire.Heartbeat{Software: w.p.Version, Pending: stats.Pending, LastSeq: stats.LastSeq, Now: now.UTC()}
@@ -261,24 +412,13 @@ func (w *Worker) exchange(ctx context.Context) error {
 	}
 	hello, err := w.c.heartbeat(ctx, hb)
 	if err != nil {
-		return fmt.Errorf("heartbeat: %w", err)
-	}
-	if hello.Revoked {
-		return &RefusedError{Status: http.StatusUnauthorized, Code: wire.CodeRevoked}
+		return err
 	}
 	w.mu.Lock()
-	w.status.Offset = now.Sub(hello.Now)
+	w.status.Offset, w.status.LastHeard = now.Sub(hello.Now), w.p.Now()
 	w.mu.Unlock()
-	if w.p.Roster.Cursor() == 0 || !now.Before(w.rosterNext) {
-		if err := w.pullRoster(ctx); err != nil {
-			return fmt.Errorf("roster: %w", err)
-		}
-	}
-	if err := w.send(ctx); err != nil {
-		return fmt.Errorf("send: %w", err)
-	}
-	if err := w.pullVerdicts(ctx); err != nil {
-		return fmt.Errorf("verdicts: %w", err)
+	if hello.Revoked {
+		return &RefusedError{Status: http.StatusUnauthorized, Code: wire.CodeRevoked}
 	}
 	return nil
 }
@@ -288,16 +428,12 @@ func (w *Worker) note(err error) {
 	w.mu.Lock()
 	now := w.p.Now()
 	before := w.status
-	var local localError
-	isLocal := errors.As(err, &local)
-	w.status.Online = err == nil || isLocal
+	w.noConnection = errors.Is(err, ErrConnection)
+	w.status.Online = onlyLocal(err)
 	if w.status.Online != before.Online {
 		w.status.Since = now
 	}
 	w.status.Problem, w.status.LastErr = "", ""
-	if w.status.Online {
-		w.status.LastHeard = now
-	}
 	if err != nil {
 		w.status.LastErr = err.Error()
 		var refused *RefusedError
@@ -315,9 +451,24 @@ func (w *Worker) note(err error) {
 	}
 }
 
-func (w *Worker) pullRoster(ctx context.Context) error {
-	for {
-		since := w.p.Roster.Cursor()
+// onlyLocal: nothing failed, or nothing but on this side of the network.
+func onlyLocal(err error) bool {
+	var local localError
+	var refused *RefusedError
+	return err == nil || errors.As(err, &local) && !errors.As(err, &refused) && !endsExchange(err)
+}
+
+func (w *Worker) refreshRoster(ctx context.Context) error {
+	since := w.p.Roster.Cursor()
+	if since != 0 && w.p.Now().Before(w.rosterNext) {
+		return nil
+	}
+	return w.pullRoster(ctx, since)
+}
+
+// pullRoster brings the list from since up to date; 0 = everything anew.
+func (w *Worker) pullRoster(ctx context.Context, since uint64) error {
+	for range maxPages {
 		d, err := w.c.roster(ctx, since)
 		if err != nil {
 			return err
@@ -336,42 +487,125 @@ func (w *Worker) pullRoster(ctx context.Context) error {
 			return nil
 		}
 		if d.Cursor <= since {
-			return fmt.Errorf("%w: the roster does not move on", ErrNotCentral)
+			break
 		}
+		since = d.Cursor
 	}
+	return fmt.Errorf("%w: the roster does not come to an end", ErrNotCentral)
 }
 
-// send announces what is due, oldest first, and uploads what central wants.
+// due lists what is to be sent now: what failed least, then what is oldest, so
+// that a packet that never gets through keeps nobody waiting.
+func (w *Worker) due(now time.Time) []outbox.Entry {
+	all := w.p.Outbox.Pending(now.AddDate(100, 0, 0))
+	all = slices.DeleteFunc(all, func(e outbox.Entry) bool {
+		wait := e.Next.Sub(now)
+		// A schedule made while the clock was wrong binds nobody: what was
+		// never tried is due, and no pause is longer than the longest.
+		return wait > 0 && wait <= HoldMax && e.Attempts > 0
+	})
+	slices.SortStableFunc(all, func(a, b outbox.Entry) int { return a.Attempts - b.Attempts })
+	return all
+}
+
+// send announces what is due and uploads what central wants.
 func (w *Worker) send(ctx context.Context) error {
-	due := w.p.Outbox.Pending(w.p.Now())
-	if len(due) == 0 {
+	due := w.due(w.p.Now())
+	return w.deliver(ctx, due[:min(declareBatch, len(due))])
+}
+
+// confirm asks central about packets whose fate it has not told for long.
+func (w *Worker) confirm(ctx context.Context) error {
+	now := w.p.Now()
+	if now.Before(w.confirmNext) {
 		return nil
 	}
-	due = due[:min(declareBatch, len(due))]
-	byID := make(map[string]outbox.Entry, len(due))
-	announce := make([]wire.Declared, 0, len(due))
-	for _, e := range due {
-		byID[e.ID.String()] = e
+	open := slices.DeleteFunc(w.p.Outbox.List(), func(e outbox.Entry) bool {
+		return e.State != outbox.Stored || e.Fault != "" || now.Sub(e.StoredAt) < confirmAfter
+	})
+	if err := w.deliver(ctx, open); err != nil {
+		return err
+	}
+	w.confirmNext = now.Add(confirmAfter)
+	return nil
+}
+
+// reassure declares everything whose bytes are still here, also what central
+// had acknowledged: it was restored from a backup, and may have lost it.
+func (w *Worker) reassure(ctx context.Context) error {
+	w.p.Log.Warn("central is older than what it said before: it is told of every packet again")
+	here := slices.DeleteFunc(w.p.Outbox.List(), func(e outbox.Entry) bool {
+		return e.State == outbox.Saved || e.State == outbox.Purged || e.Fault != ""
+	})
+	if err := w.deliver(ctx, here); err != nil {
+		return err
+	}
+	return w.pullRoster(ctx, 0)
+}
+
+// deliver brings packets to central, in declarations of declareBatch.
+func (w *Worker) deliver(ctx context.Context, packets []outbox.Entry) error {
+	for batch := range slices.Chunk(packets, declareBatch) {
+		results, err := w.declare(ctx, batch)
+		if err != nil {
+			return err
+		}
+		for _, r := range results {
+			if err := w.settle(ctx, r.entry, r.said); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+type declared struct {
+	entry outbox.Entry
+	said  wire.DeclareResult
+}
+
+// declare announces packets. A declaration that central will not read is
+// halved until the packet that it stumbles over stands alone.
+func (w *Worker) declare(ctx context.Context, batch []outbox.Entry) ([]declared, error) {
+	announce := make([]wire.Declared, 0, len(batch))
+	for _, e := range batch {
 		announce = append(announce, e.Declared())
 	}
 	results, err := w.c.declare(ctx, announce)
-	if err != nil {
-		return err
+	var refused *RefusedError
+	switch {
+	case err == nil:
+	case errors.As(err, &refused) && refused.Status < http.StatusInternalServerError && !endsExchange(err):
+		if len(batch) == 1 {
+			return nil, w.hold(batch[0], refused.reason())
+		}
+		half := len(batch) / 2
+		first, err := w.declare(ctx, batch[:half])
+		if err != nil {
+			return nil, err
+		}
+		second, err := w.declare(ctx, batch[half:])
+		return append(first, second...), err
+	default:
+		return nil, err
 	}
+	said := make(map[string]wire.DeclareResult, len(results))
 	for _, r := range results {
-		e, ok := byID[r.ID]
+		said[r.ID] = r
+	}
+	out := make([]declared, 0, len(batch))
+	for _, e := range batch {
+		r, ok := said[e.ID.String()]
 		if !ok {
-			return fmt.Errorf("%w: an answer about a packet it was not asked about", ErrNotCentral)
+			w.p.Log.Error("central says nothing about a packet", "packet", e.ID.String())
+			if err := w.hold(e, "unanswered"); err != nil {
+				return nil, err
+			}
+			continue
 		}
-		delete(byID, r.ID)
-		if err := w.settle(ctx, e, r); err != nil {
-			return err
-		}
+		out = append(out, declared{e, r})
 	}
-	if len(byID) > 0 {
-		return fmt.Errorf("%w: no answer about %d packets", ErrNotCentral, len(byID))
-	}
-	return nil
+	return out, nil
 }
 
 // settle carries one packet as far as it goes. It returns only errors that end
@@ -385,8 +619,7 @@ func (w *Worker) settle(ctx context.Context, e outbox.Entry, r wire.DeclareResul
 		return w.settled(e, *r.Ack)
 	case wire.DeclareConflict:
 		w.p.Log.Error("central has other bytes under this packet's id", "packet", e.ID.String())
-		w.postpone(e, FatalPause, wire.CodeConflict)
-		return nil
+		return w.hold(e, wire.CodeConflict)
 	case wire.DeclareWant:
 	default:
 		return fmt.Errorf("%w: unknown state of a packet", ErrNotCentral)
@@ -394,43 +627,69 @@ func (w *Worker) settle(ctx context.Context, e outbox.Entry, r wire.DeclareResul
 	data, err := w.p.Outbox.Read(e.ID)
 	if err != nil {
 		w.p.Log.Error("packet not readable", "packet", e.ID.String(), "err", err)
-		w.postpone(e, FatalPause, "unreadable")
-		return nil
+		return w.hold(e, "unreadable")
+	}
+	if r.Offset < 0 || r.Offset > int64(len(data)) {
+		w.p.Log.Error("central wants bytes that a packet does not have", "packet", e.ID.String())
+		return w.hold(e, wire.CodeOffset)
 	}
 	id, offset := e.ID.String(), r.Offset
 	for {
-		next, ack, err := w.c.upload(ctx, id, data, offset)
-		var refused *RefusedError
-		switch {
-		case err == nil && ack != nil:
+		next, ack, err := w.c.upload(ctx, id, data, offset, w.piece)
+		if err != nil {
+			return w.broken(ctx, e, err)
+		}
+		w.piece = min(2*w.piece, w.p.Piece)
+		if ack != nil {
 			return w.settled(e, *ack)
-		case err == nil:
-			offset = next
-			continue
-		case errors.As(err, &refused) && refused.Code == wire.CodeOffset:
-			// Central stands elsewhere: the next exchange learns where.
-			w.postpone(e, RetryMin, refused.Code)
-			return nil
-		case errors.As(err, &refused) && (refused.Code == wire.CodeInvalidPacket || refused.Code == wire.CodeTooLarge || refused.Code == wire.CodeConflict):
-			w.postpone(e, FatalPause, refused.Code)
-			return nil
 		}
-		if ctx.Err() == nil {
-			w.postpone(e, 0, "connection")
-		}
-		return err
+		offset = next
 	}
 }
 
-// postpone schedules the packet's next attempt; 0 = by its own count.
-func (w *Worker) postpone(e outbox.Entry, wait time.Duration, why string) {
-	attempts := e.Attempts + 1
-	if wait == 0 {
-		wait = jitter(min(RetryMin<<min(e.Attempts, 7), RetryMax) / 3)
+// broken deals with an upload that failed with err, which it returns when it
+// ends the exchange.
+func (w *Worker) broken(ctx context.Context, e outbox.Entry, err error) error {
+	if ctx.Err() != nil {
+		return err // we stopped; the packet did nothing
 	}
-	if err := w.p.Outbox.Schedule(e.ID, w.p.Now().Add(wait), attempts, why); err != nil {
-		w.p.Log.Error("schedule not kept", "packet", e.ID.String(), "err", err)
+	if errors.Is(err, ErrStalled) || errors.Is(err, ErrConnection) && e.Attempts > 0 {
+		w.piece = max(w.piece/2, min(minPiece, w.p.Piece))
 	}
+	var refused *RefusedError
+	switch {
+	case !errors.As(err, &refused):
+		return errors.Join(err, w.postpone(e, 0, "connection"))
+	case endsExchange(err):
+		return errors.Join(err, w.postpone(e, 0, refused.reason()))
+	case refused.Status >= http.StatusInternalServerError:
+		return errors.Join(err, w.postpone(e, retryPause(e), refused.reason()))
+	}
+	switch refused.Code {
+	case wire.CodeInvalidPacket, wire.CodeTooLarge, wire.CodeConflict:
+		return w.hold(e, refused.Code)
+	}
+	// It stands elsewhere, or forgot the declaration: it is declared again.
+	return w.postpone(e, retryPause(e), refused.reason())
+}
+
+// retryPause grows with a packet's own failures.
+func retryPause(e outbox.Entry) time.Duration {
+	return jitter(min(RetryMin<<min(e.Attempts, 7), RetryMax) / 3)
+}
+
+// hold puts a packet aside that central would not take as it is.
+func (w *Worker) hold(e outbox.Entry, why string) error {
+	return w.postpone(e, min(FatalPause<<min(e.Attempts, 7), HoldMax), why)
+}
+
+// postpone schedules the packet's next attempt. With 0 it is due whenever
+// there is an exchange, after those that failed less.
+func (w *Worker) postpone(e outbox.Entry, wait time.Duration, why string) error {
+	if err := w.p.Outbox.Schedule(e.ID, w.p.Now().Add(wait), e.Attempts+1, why); err != nil {
+		return localError{err}
+	}
+	return nil
 }
 
 // settled takes the acknowledgement that ends the sending of a packet. One
@@ -440,8 +699,7 @@ func (w *Worker) settled(e outbox.Entry, s wire.Signed) error {
 	err := w.acknowledged(e.ID, s)
 	if errors.Is(err, outbox.ErrAckMismatch) {
 		w.p.Log.Error("central acknowledges other bytes than were sent", "packet", e.ID.String())
-		w.postpone(e, FatalPause, wire.CodeConflict)
-		return nil
+		return w.hold(e, wire.CodeConflict)
 	}
 	return err
 }
@@ -466,11 +724,22 @@ func (w *Worker) acknowledged(id ulid.ULID, s wire.Signed) error {
 }
 
 func (w *Worker) pullVerdicts(ctx context.Context) error {
-	for {
+	restored := false
+	for range maxPages {
 		since := w.p.Outbox.Cursor(cursorVerdicts)
 		v, err := w.c.verdicts(ctx, since)
 		if err != nil {
 			return err
+		}
+		if v.Cursor < since {
+			// Before the cursor is kept: if this is cut short, it comes again.
+			if restored {
+				return fmt.Errorf("%w: the verdicts lead in circles", ErrNotCentral)
+			}
+			restored = true
+			if err := w.reassure(ctx); err != nil {
+				return err
+			}
 		}
 		for _, s := range v.Acks {
 			if err := w.feedAck(s); err != nil {
@@ -499,19 +768,23 @@ func (w *Worker) pullVerdicts(ctx context.Context) error {
 			return nil
 		}
 	}
+	return fmt.Errorf("%w: the verdicts do not come to an end", ErrNotCentral)
 }
 
-// feedAck takes an acknowledgement out of central's feed. One that is about a
-// packet or bytes this station does not have is logged and passed over: it
-// must not stand in the way of all that follow.
+// feedAck takes an acknowledgement out of central's feed, whose page it has
+// signed. One that is not what it should be, or about a packet or bytes that
+// this station does not have, is logged and passed over: it must not stand in
+// the way of all that follow.
 func (w *Worker) feedAck(s wire.Signed) error {
 	var ack wire.Ack
 	if err := s.Open(w.c.id.central, wire.TypeAck, &ack); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotCentral, err)
+		w.p.Log.Error("an acknowledgement in central's feed is not signed by it")
+		return nil
 	}
 	id, err := ulid.ParseStrict(ack.ID)
-	if err != nil {
-		return fmt.Errorf("%w: an acknowledgement without an id", ErrNotCentral)
+	if err != nil || ack.StationID != w.c.id.station {
+		w.p.Log.Error("an acknowledgement in central's feed is not about a packet of this station")
+		return nil
 	}
 	err = w.acknowledged(id, s)
 	switch {
