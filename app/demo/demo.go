@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"image"
 	"io"
 	"log/slog"
 	"net"
@@ -21,21 +20,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode"
-
-	"github.com/yunzhao-station/yunzhao/app/drive"
-	"github.com/yunzhao-station/yunzhao/app/drive/people"
 	"github.com/yunzhao-station/yunzhao/app/drive/remote"
 	"github.com/yunzhao-station/yunzhao/sync/central"
 	"github.com/yunzhao-station/yunzhao/sync/wire"
 )
 
-// stepTime bounds every single step; a slow machine needs seconds, not minutes.
-const stepTime = 60 * time.Second
-
-// windowTitle is the kiosk's.
-const windowTitle = "云照站 Yunzhao Station"
+// stepTime bounds every single step. An idle machine needs seconds; a build
+// server with other work on its two cores has been seen to need one minute.
+const stepTime = 3 * time.Minute
 
 // Options say what to drive and where to leave what came of it.
 type Options struct {
@@ -64,13 +56,10 @@ type Summary struct {
 }
 
 type demo struct {
+	*desk
+
 	o        Options
 	work     string
-	display  *drive.Display
-	kiosk    *drive.Kiosk
-	window   drive.Window
-	client   *remote.Client
-	process  *exec.Cmd
 	central  *server
 	info     central.DemoInfo
 	policies map[string]wire.Policy // of the batches
@@ -95,9 +84,15 @@ func Run(ctx context.Context, o Options) (_ Summary, err error) {
 		return Summary{}, fmt.Errorf("demo: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	d := &demo{o: o, work: work}
-	defer func() { err = errors.Join(err, d.stop()) }()
-	if err := d.start(ctx); err != nil {
+	d := &demo{o: o, work: work, desk: &desk{
+		program: o.Program, data: filepath.Join(work, "station"), log: filepath.Join(o.Out, "kiosk.log"), shots: o.Out,
+		socket: filepath.Join(work, "kiosk.sock"), env: os.Environ(), width: o.Width, height: o.Height,
+	}}
+	if err := os.Remove(d.log); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return Summary{}, fmt.Errorf("demo: old log: %w", err)
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err := d.setUp(ctx); err != nil {
 		return d.sum, err
 	}
 	for _, v := range []struct {
@@ -115,7 +110,7 @@ func Run(ctx context.Context, o Options) (_ Summary, err error) {
 		}
 	}
 	d.sum.PeakMB = peakMB(d.process.Process.Pid)
-	return d.sum, d.leave(ctx)
+	return d.sum, d.finish(ctx)
 }
 
 // task is something still to be done.
@@ -147,8 +142,8 @@ func (d *demo) step(ctx context.Context, name string, f func(context.Context) er
 	}
 }
 
-// start brings up central, the display and the kiosk.
-func (d *demo) start(ctx context.Context) error {
+// setUp brings up central, the display and the kiosk.
+func (d *demo) setUp(ctx context.Context) error {
 	d.visit = "start"
 	return inOrder(
 		d.step(ctx, "central server", func(ctx context.Context) (err error) {
@@ -167,98 +162,43 @@ func (d *demo) start(ctx context.Context) error {
 			return err
 		}),
 		d.step(ctx, "enrol", func(ctx context.Context) error {
-			out, err := exec.CommandContext(ctx, d.o.Program, "enroll", "--data", d.data(), "--central", d.central.url(), "--code", d.info.EnrolCode, "--name", "演示站").CombinedOutput()
+			out, err := exec.CommandContext(ctx, d.o.Program, "enroll", "--data", d.data, "--central", d.central.url(), "--code", d.info.EnrolCode, "--name", "演示站").CombinedOutput()
 			if err != nil {
 				return fmt.Errorf("%w: %s", err, out)
 			}
 			return nil
 		}),
-		d.step(ctx, "display", func(context.Context) (err error) {
-			if os.Getenv("DISPLAY") != "" && !d.o.Private {
-				d.display, err = drive.Connect("")
+		d.step(ctx, "display", func(ctx context.Context) error { return d.openDisplay(ctx, d.o.Private) }),
+		d.step(ctx, "kiosk window", func(ctx context.Context) error {
+			if err := d.start(ctx); err != nil {
 				return err
 			}
-			d.display, err = drive.StartXvfb(context.WithoutCancel(ctx), d.o.Width, d.o.Height)
+			if err := d.open(ctx); err != nil {
+				return err
+			}
+			_, err := d.kiosk.WaitFor(ctx, "central", func(s remote.State) bool { return s.Lamps["central"].Level == "ok" })
 			return err
 		}),
-		d.step(ctx, "kiosk window", d.startKiosk),
 	)
 }
 
-func (d *demo) data() string { return filepath.Join(d.work, "station") }
-
-func (d *demo) startKiosk(ctx context.Context) error {
-	socket := filepath.Join(d.work, "kiosk.sock")
-	logFile, err := os.OpenFile(filepath.Join(d.o.Out, "kiosk.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = logFile.Close() }()
-	d.process = exec.Command(d.o.Program, "run", "--data", d.data(), "--camera", "scene", "--automation", socket,
-		"--size", fmt.Sprintf("%dx%d", d.o.Width, d.o.Height))
-	d.process.Env = d.display.Env(os.Environ())
-	d.process.Stdout, d.process.Stderr = logFile, logFile
-	if err := d.process.Start(); err != nil {
-		return err
-	}
-	if d.client, err = remote.DialWait(ctx, socket); err != nil {
-		return err
-	}
-	if d.window, err = d.display.WaitWindow(ctx, windowTitle); err != nil {
-		return err
-	}
-	_ = d.display.Focus(d.window) // a window manager, where there is one, decides
-	at, err := d.display.Bounds(d.window)
-	if err != nil {
-		return err
-	}
-	d.kiosk = &drive.Kiosk{Hands: d.display, Client: d.client, Origin: at.Min, Shots: d.o.Out}
-	_, err = d.kiosk.WaitFor(ctx, "open for the first student", func(s remote.State) bool {
-		fault, _ := s.Field("fault")
-		return s.State == "idle" && fault == nil && s.Lamps["central"].Level == "ok" && s.Lamps["plate"].Level == "ok"
-	})
-	return err
-}
-
-// stop ends everything that is still running.
-func (d *demo) stop() error {
-	var errs []error
-	if d.client != nil {
-		errs = append(errs, d.client.Close())
-	}
-	if d.process != nil && d.process.ProcessState == nil && d.process.Process != nil {
-		_ = d.process.Process.Kill()
-		_ = d.process.Wait()
-	}
+// close ends everything that is still running.
+func (d *demo) close() error {
+	errs := []error{d.stop()}
 	if d.central != nil {
 		errs = append(errs, d.central.stop())
-	}
-	if d.display != nil {
-		errs = append(errs, d.display.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// leave ends the kiosk the way an operator does and expects a clean exit, then
+// finish ends the kiosk the way an operator does and expects a clean exit, then
 // has every packet verified.
-func (d *demo) leave(ctx context.Context) error {
+func (d *demo) finish(ctx context.Context) error {
 	d.visit = "end"
 	if err := inOrder(
-		d.step(ctx, "kiosk ends cleanly", func(ctx context.Context) error {
-			if err := d.process.Process.Signal(os.Interrupt); err != nil {
-				return err
-			}
-			done := make(chan error, 1)
-			go func() { done <- d.process.Wait() }()
-			select {
-			case err := <-done:
-				return err
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}),
+		d.step(ctx, "kiosk ends cleanly", d.leave),
 		d.step(ctx, "verify every packet", func(ctx context.Context) error {
-			out, err := exec.CommandContext(ctx, d.o.Program, "verify", "--data", d.data()).CombinedOutput()
+			out, err := exec.CommandContext(ctx, d.o.Program, "verify", "--data", d.data).CombinedOutput()
 			if err != nil {
 				return fmt.Errorf("%w: %s", err, out)
 			}
@@ -278,15 +218,6 @@ func (d *demo) writeJSON(name string, v any) error {
 		return fmt.Errorf("demo: %s: %w", name, err)
 	}
 	return os.WriteFile(filepath.Join(d.o.Out, name), append(data, '\n'), 0o600)
-}
-
-// tap presses a button at a person's pace: once the screen is there to be
-// seen. The kiosk takes anything faster for a bounce of the tap before.
-func (d *demo) tap(ctx context.Context, id string) error {
-	if err := d.settled(ctx); err != nil {
-		return err
-	}
-	return d.kiosk.Tap(ctx, id)
 }
 
 // server is central in this process, on one address for good.
@@ -327,68 +258,6 @@ func (s *server) stop() error {
 	return err
 }
 
-// readQR decodes the code that is really on the screen.
-func (d *demo) readQR(ctx context.Context) (string, error) {
-	t, err := d.region(ctx, "qr")
-	if err != nil {
-		return "", err
-	}
-	at := image.Rect(t.X, t.Y, t.X+t.W, t.Y+t.H).Add(d.kiosk.Origin)
-	for {
-		shot, err := d.display.Screenshot()
-		if err != nil {
-			return "", err
-		}
-		text, err := decodeQR(shot.SubImage(at))
-		if err == nil {
-			return text, nil
-		}
-		select {
-		case <-ctx.Done():
-			return "", fmt.Errorf("read the screen's QR code: %w", err)
-		case <-time.After(100 * time.Millisecond): // it may not be painted yet
-		}
-	}
-}
-
-// decodeQR reads a code as it is on a screen: undistorted and sharp.
-func decodeQR(img image.Image) (string, error) {
-	bmp, err := gozxing.NewBinaryBitmapFromImage(img)
-	if err != nil {
-		return "", err
-	}
-	for _, hints := range []map[gozxing.DecodeHintType]any{
-		{gozxing.DecodeHintType_PURE_BARCODE: true},
-		{gozxing.DecodeHintType_TRY_HARDER: true},
-	} {
-		var result *gozxing.Result
-		if result, err = qrcode.NewQRCodeReader().Decode(bmp, hints); err == nil {
-			return result.GetText(), nil
-		}
-	}
-	return "", err
-}
-
-// region waits for a marked region of the window.
-func (d *demo) region(ctx context.Context, id string) (remote.Target, error) {
-	for {
-		targets, err := d.client.Targets(ctx)
-		if err != nil {
-			return remote.Target{}, err
-		}
-		for _, t := range targets {
-			if t.ID == id && t.W > 0 && t.H > 0 {
-				return t, nil
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return remote.Target{}, fmt.Errorf("no %s on the screen: %w", id, ctx.Err())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
 // student picks the fictional student with that student number suffix; the
 // demo batch is the same at every start.
 func (d *demo) student(pick func(wire.Student) bool) (wire.Student, error) {
@@ -413,13 +282,4 @@ func peakMB(pid int) int {
 		}
 	}
 	return 0
-}
-
-// phone is a student's phone at central's pages.
-func (d *demo) phone(ctx context.Context, claimURL string) (*people.Browser, error) {
-	b := people.NewBrowser()
-	if err := b.Get(ctx, claimURL); err != nil {
-		return nil, fmt.Errorf("phone: %w", err)
-	}
-	return b, nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/yunzhao-station/yunzhao/app/drive/people"
@@ -39,7 +38,7 @@ func (d *demo) online(ctx context.Context) error {
 		return err
 	}
 	k := d.kiosk
-	var phone *people.Browser
+	var phone people.Phone
 	return inOrder(
 		d.step(ctx, "welcome screen", func(ctx context.Context) error { return d.shot(ctx, "idle") }),
 		d.step(ctx, "identify on the keypad", func(ctx context.Context) error {
@@ -50,9 +49,7 @@ func (d *demo) online(ctx context.Context) error {
 				return err
 			}
 			// First a slip of the finger: the checksum must catch it.
-			wrong := []byte(who.IDNumber)
-			wrong[16] = '0' + (wrong[16]-'0'+1)%10
-			if err := k.TypeNumber(ctx, string(wrong)); err != nil {
+			if err := d.typeNumber(ctx, misspelt(who.IDNumber)); err != nil {
 				return err
 			}
 			if _, err := k.WaitFor(ctx, "the wrong number being noticed", field("bad_number", true)); err != nil {
@@ -61,12 +58,10 @@ func (d *demo) online(ctx context.Context) error {
 			if err := d.shot(ctx, "identify-wrong-digit"); err != nil {
 				return err
 			}
-			for range 2 {
-				if err := d.tap(ctx, "key-back"); err != nil {
-					return err
-				}
+			if err := d.erase(ctx, 2); err != nil {
+				return err
 			}
-			if err := k.TypeNumber(ctx, who.IDNumber[16:]); err != nil {
+			if err := d.typeNumber(ctx, who.IDNumber[16:]); err != nil {
 				return err
 			}
 			if err := d.shot(ctx, "identify"); err != nil {
@@ -82,23 +77,20 @@ func (d *demo) online(ctx context.Context) error {
 			if err := d.shot(ctx, "eligible"); err != nil {
 				return err
 			}
-			held := make(chan error, 1)
-			go func() { held <- k.Hold(ctx, "reveal", 1200*time.Millisecond) }()
-			time.Sleep(700 * time.Millisecond)
-			return errors.Join(d.shot(ctx, "eligible-held"), <-held)
+			return d.held(ctx, "reveal", func(ctx context.Context) error { return d.shot(ctx, "eligible-held") })
 		}),
 		d.step(ctx, "phone scans the screen's QR code", func(ctx context.Context) error {
 			url, err := d.readQR(ctx)
 			if err != nil {
 				return err
 			}
-			if phone, err = d.phone(ctx, url); err != nil {
+			if phone, err = people.ScanCode(ctx, url); err != nil {
 				return err
 			}
-			return identifyPhone(ctx, phone, who)
+			return phone.Identify(ctx, string(who.IDType), who.IDNumber, who.Name)
 		}),
 		d.step(ctx, "pay on the phone", func(ctx context.Context) error {
-			if err := pay(ctx, phone); err != nil {
+			if err := phone.Pay(ctx); err != nil {
 				return err
 			}
 			_, err := k.WaitFor(ctx, "the payment turning up by itself", field("payment", "paid"))
@@ -108,13 +100,11 @@ func (d *demo) online(ctx context.Context) error {
 		d.sent(ctx),
 		d.decide(ctx, who, true),
 		d.step(ctx, "phone shows the verdict", func(ctx context.Context) error {
-			if err := phone.Get(ctx, "/m/"); err != nil {
-				return err
+			approved, err := phone.Reads(ctx, "审核通过")
+			if err == nil && !approved {
+				err = errors.New("the phone does not say that the photo is approved")
 			}
-			if !strings.Contains(phone.Text(), "审核通过") {
-				return errors.New("the phone does not say that the photo is approved")
-			}
-			return nil
+			return err
 		}),
 	)
 }
@@ -133,7 +123,7 @@ func (d *demo) offline(ctx context.Context) error {
 			_, err := d.kiosk.WaitFor(ctx, "the kiosk noticing", func(s remote.State) bool { return s.Lamps["central"].Level != "ok" })
 			return err
 		}),
-		d.scan(ctx, who),
+		d.identify(ctx, who),
 		d.capture(ctx, false),
 		d.step(ctx, "central comes back and gets it", func(ctx context.Context) error {
 			return errors.Join(d.central.start(), d.allSent(ctx))
@@ -150,7 +140,7 @@ func (d *demo) recapture(ctx context.Context) error {
 	}
 	var first string
 	return inOrder(
-		d.scan(ctx, who),
+		d.identify(ctx, who),
 		d.capture(ctx, false),
 		d.sent(ctx),
 		func() error { first = d.lastPacket(); return nil },
@@ -162,7 +152,7 @@ func (d *demo) recapture(ctx context.Context) error {
 			})
 			return errors.Join(err, d.shot(ctx, "worklist"))
 		}),
-		d.scan(ctx, who),
+		d.identify(ctx, who),
 		d.step(ctx, "the student is told why", func(ctx context.Context) error {
 			_, err := d.kiosk.WaitFor(ctx, "a recapture", field("recapture", true))
 			return errors.Join(err, d.shot(ctx, "eligible-recapture"))
@@ -197,198 +187,44 @@ func (d *demo) extra(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := inOrder(d.scan(ctx, who), d.capture(ctx, false)); err != nil {
+		if err := inOrder(d.identify(ctx, who), d.capture(ctx, false)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// shot saves a picture of the screen; extra visits take none.
-func (d *demo) shot(ctx context.Context, name string) error {
-	if d.visit == "extra" {
-		return nil
-	}
-	if err := d.settled(ctx); err != nil {
-		return err
-	}
-	_, err := d.kiosk.Shot(name)
-	return err
-}
-
-// paintTime is what the window takes to paint a screen it has been told of.
-const paintTime = 300 * time.Millisecond
-
-// settled waits until the window shows the state that the kiosk is in.
-func (d *demo) settled(ctx context.Context) error {
-	for {
-		state, err := d.client.State(ctx)
-		if err != nil {
-			return err
-		}
-		on, err := d.region(ctx, "state")
-		if err != nil {
-			return err
-		}
-		fault, _ := state.Field("fault")
-		if on.Text == state.State || fault != nil && on.Text == "fault" {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the window shows %q, the kiosk is in %q: %w", on.Text, state.State, ctx.Err())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(paintTime):
-		return nil
-	}
-}
-
-func field(path string, want any) func(remote.State) bool {
-	return func(s remote.State) bool {
-		got, ok := s.Field(path)
-		return ok && got == want
-	}
-}
-
-// scan identifies with the scanner on the keyboard port.
-func (d *demo) scan(ctx context.Context, who wire.Student) task {
-	return d.step(ctx, "identify with the scanner", func(ctx context.Context) error {
-		if _, err := d.kiosk.WaitState(ctx, "idle"); err != nil {
-			return err
-		}
-		if err := d.kiosk.Scan(ctx, who.IDNumber); err != nil {
-			return err
-		}
-		_, err := d.kiosk.WaitFor(ctx, "the student's record", field("claim", true))
-		return err
-	})
+// identify has the scanner on the keyboard port read the student's number.
+func (d *demo) identify(ctx context.Context, who wire.Student) task {
+	return d.step(ctx, "identify with the scanner", func(ctx context.Context) error { return d.scan(ctx, who.IDNumber) })
 }
 
 // capture goes from the student's record to the saved photo.
 func (d *demo) capture(ctx context.Context, pictures bool) task {
-	return func() error { return d.captureNow(ctx, pictures) }
-}
-
-func (d *demo) captureNow(ctx context.Context, pictures bool) error {
-	k := d.kiosk
-	shot := func(ctx context.Context, name string) error {
-		if !pictures {
-			return nil
-		}
-		return d.shot(ctx, name)
-	}
-	before := map[string]bool{}
-	return inOrder(
-		d.step(ctx, "consent and photo guide", func(ctx context.Context) error {
-			before = d.saved()
-			if err := d.tap(ctx, "continue"); err != nil {
-				return err
-			}
-			if _, err := k.WaitState(ctx, "consent"); err != nil {
-				return err
-			}
-			if err := errors.Join(shot(ctx, "consent"), d.tap(ctx, "consent-accept")); err != nil {
-				return err
-			}
-			if _, err := k.WaitState(ctx, "guide"); err != nil {
-				return err
-			}
-			if err := errors.Join(shot(ctx, "guide"), d.tap(ctx, "continue")); err != nil {
-				return err
-			}
-			_, err := k.WaitState(ctx, "framing")
-			return err
-		}),
-		d.step(ctx, "live checks turn green", func(ctx context.Context) error {
-			_, err := k.WaitFor(ctx, "all live checks holding", field("ready", true))
-			return errors.Join(err, shot(ctx, "framing"))
-		}),
-		d.step(ctx, "shutter to portrait", func(ctx context.Context) error {
-			if err := d.tap(ctx, "shutter"); err != nil {
-				return err
-			}
-			if _, err := k.WaitState(ctx, "countdown"); err != nil {
-				return err
-			}
-			if err := shot(ctx, "countdown"); err != nil {
-				return err
-			}
-			_, err := k.WaitState(ctx, "review")
-			return err
-		}),
-		d.step(ctx, "review and accept", func(ctx context.Context) error {
-			state, err := d.client.State(ctx)
-			if err != nil {
-				return err
-			}
-			if ok, _ := state.Field("shot.portrait"); ok != true {
-				return errors.New("there is no portrait")
-			}
-			if verdict, _ := state.Field("shot.verdict"); verdict == "fail" {
-				return errors.New("the demo student's photo failed its checks")
-			}
-			if err := shot(ctx, "review"); err != nil {
-				return err
-			}
-			targets, err := d.client.Targets(ctx)
-			if err != nil {
-				return err
-			}
-			for _, t := range targets {
-				if t.ID == "manual-ok" && t.Enabled {
-					if err := errors.Join(d.tap(ctx, "manual-ok"), shot(ctx, "review-confirmed")); err != nil {
-						return err
+	return func() error {
+		d.quiet = !pictures
+		defer func() { d.quiet = false }()
+		var before map[string]bool
+		return inOrder(
+			d.step(ctx, "consent and photo guide", d.agree),
+			d.step(ctx, "live checks turn green", d.pose),
+			d.step(ctx, "shutter to portrait", d.shoot),
+			d.step(ctx, "review and accept", d.accept),
+			d.step(ctx, "seal and save", func(ctx context.Context) error {
+				before = d.saved()
+				if err := d.confirm(ctx); err != nil {
+					return err
+				}
+				for id := range d.saved() {
+					if !before[id] {
+						d.sum.Packets = append(d.sum.Packets, id)
 					}
 				}
-			}
-			if err := d.tap(ctx, "accept"); err != nil {
-				return err
-			}
-			_, err = k.WaitState(ctx, "confirm")
-			return errors.Join(err, shot(ctx, "confirm"))
-		}),
-		d.step(ctx, "seal and save", func(ctx context.Context) error {
-			if err := d.tap(ctx, "confirm"); err != nil {
-				return err
-			}
-			if _, err := k.WaitState(ctx, "done"); err != nil {
-				return err
-			}
-			if err := shot(ctx, "done"); err != nil {
-				return err
-			}
-			for id := range d.saved() {
-				if !before[id] {
-					d.sum.Packets = append(d.sum.Packets, id)
-				}
-			}
-			return nil
-		}),
-		d.step(ctx, "next student", func(ctx context.Context) error {
-			if err := d.tap(ctx, "next"); err != nil {
-				return err
-			}
-			_, err := k.WaitState(ctx, "idle")
-			return err
-		}),
-	)
-}
-
-// saved lists the packets that are in the kiosk's outbox, by their files'
-// digests: what a power cut would leave.
-func (d *demo) saved() map[string]bool {
-	files, _ := filepath.Glob(filepath.Join(d.data(), "outbox", "*", "*.pkt"))
-	more, _ := filepath.Glob(filepath.Join(d.data(), "outbox", "*.pkt"))
-	out := map[string]bool{}
-	for _, f := range append(files, more...) {
-		out[strings.TrimSuffix(filepath.Base(f), ".pkt")] = true
+				return nil
+			}),
+			d.step(ctx, "next student", d.next),
+		)
 	}
-	return out
 }
 
 func (d *demo) lastPacket() string {
@@ -442,24 +278,19 @@ func (d *demo) decide(ctx context.Context, who wire.Student, approve bool) task 
 	}
 	return d.step(ctx, name, func(ctx context.Context) error {
 		id := d.lastPacket()
-		r := people.NewBrowser()
-		if err := r.Get(ctx, d.central.url()+"/review"); err != nil {
-			return err
-		}
-		if err := r.Submit(ctx, "login", map[string]string{"user": d.info.ReviewerUser, "password": d.info.ReviewerPassword}); err != nil {
-			return err
-		}
-		if err := r.Get(ctx, d.central.url()+"/review/"+id); err != nil {
+		r, err := people.LogIn(ctx, d.central.url(), d.info.ReviewerUser, d.info.ReviewerPassword)
+		if err != nil {
 			return err
 		}
 		if err := d.keep(ctx, r, id); err != nil {
 			return err
 		}
-		action, fields := "approve", map[string]string{}
-		if !approve {
-			action, fields = "reject", map[string]string{"reason": "expression", "note": "请保持嘴唇自然闭合"}
+		if approve {
+			err = r.Approve(ctx, id)
+		} else {
+			err = r.Reject(ctx, id, "expression", "请保持嘴唇自然闭合")
 		}
-		if err := r.Submit(ctx, action, fields); err != nil {
+		if err != nil {
 			return err
 		}
 		p, err := d.central.srv.Packet(ctx, id)
@@ -479,9 +310,9 @@ func (d *demo) decide(ctx context.Context, who wire.Student, approve bool) task 
 
 // keep saves what the reviewer sees: the untouched original, the portrait and
 // the report.
-func (d *demo) keep(ctx context.Context, r *people.Browser, id string) error {
+func (d *demo) keep(ctx context.Context, r people.Reviewer, id string) error {
 	for _, part := range []string{"original.jpg", "portrait.jpg"} {
-		data, err := r.Fetch(ctx, "/review/"+id+"/"+part)
+		data, err := r.Picture(ctx, id, part)
 		if err != nil {
 			return err
 		}
@@ -495,18 +326,11 @@ func (d *demo) keep(ctx context.Context, r *people.Browser, id string) error {
 	return nil
 }
 
-// identifyPhone fills in the phone page's form as the student does.
-func identifyPhone(ctx context.Context, b *people.Browser, who wire.Student) error {
-	return b.Submit(ctx, "identify", map[string]string{"id_type": string(who.IDType), "id_number": who.IDNumber, "name": who.Name})
-}
-
-// pay goes through the sandbox's payment page.
-func pay(ctx context.Context, b *people.Browser) error {
-	if err := b.Submit(ctx, "pay", nil); err != nil {
-		return err
-	}
-	if b.Has("sandbox") {
-		return b.Submit(ctx, "sandbox", nil)
-	}
-	return nil
+// misspelt is a number with a slip of the finger: its last digit but one is
+// another.
+func misspelt(number string) string {
+	n := []byte(number)
+	i := len(n) - 2
+	n[i] = '0' + (n[i]-'0'+1)%10
+	return string(n)
 }
