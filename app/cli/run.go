@@ -65,6 +65,7 @@ func (c RunCmd) Run(s *streams) error {
 	if err := forbidCoreDumps(); err != nil {
 		return err
 	}
+	limitMemory()
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Log)); err != nil {
 		return fmt.Errorf("log level: %w", err)
@@ -113,7 +114,7 @@ func (c RunCmd) Run(s *streams) error {
 		if parts.camera.booth == nil {
 			return errors.New("自动化只能与模拟相机一起用 / automation works with the simulated camera only")
 		}
-		auto := &station.Automation{Station: st, Booth: parts.camera.booth, List: func() []remote.Target { return targets(window) }}
+		auto := &station.Automation{Station: st, Booth: parts.camera.booth, List: func() []remote.Target { return targets(window) }, Frames: window.Preview().Count}
 		server, err := remote.Listen(ctx, c.Automation, auto, log)
 		if err != nil {
 			return fmt.Errorf("automation: %w", err)

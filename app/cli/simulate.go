@@ -37,6 +37,7 @@ func (c SimulateCmd) Run(s *streams) error {
 	if err := forbidCoreDumps(); err != nil {
 		return err
 	}
+	limitMemory()
 	dir, err := c.dir()
 	if err != nil {
 		return err

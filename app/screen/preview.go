@@ -32,6 +32,7 @@ type Preview struct {
 
 	pending atomic.Bool
 	shown   atomic.Uint64
+	count   atomic.Uint64 // frames put on the screen so far
 	aspect  atomic.Uint64 // width<<32 | height of the frame on the screen
 	size    atomic.Uint64 // the same of the room there is
 	reshape func()        // the first frame, or one of a new shape; interface goroutine
@@ -107,6 +108,7 @@ func (p *Preview) flip() {
 	setVisible(p.img, true)
 	p.img.Refresh()
 	p.shown.Store(seq)
+	p.count.Add(1)
 	if (reshaped || revealed) && p.reshape != nil {
 		p.reshape()
 	}
@@ -114,6 +116,9 @@ func (p *Preview) flip() {
 
 // Shown is the sequence number of the frame on the screen; 0 = none.
 func (p *Preview) Shown() uint64 { return p.shown.Load() }
+
+// Count is how many frames have been put on the screen since the start.
+func (p *Preview) Count() uint64 { return p.count.Load() }
 
 // Size is what a frame should have to fill the room that the mirror has on the
 // screen, in physical pixels. Any goroutine. A frame of another shape is shown

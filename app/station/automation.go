@@ -14,6 +14,7 @@ type Automation struct {
 	Station *Station
 	Booth   *scene.Booth
 	List    func() []remote.Target // the window's targets
+	Frames  func() uint64          // frames that the mirror has shown so far
 }
 
 type lampState struct {
@@ -53,6 +54,7 @@ type kioskState struct {
 	Retakes int                  `json:"retakes"`
 	Recap   bool                 `json:"recapture"`
 	Next    bool                 `json:"next"`
+	Frames  uint64               `json:"frames"`
 	Lamps   map[string]lampState `json:"lamps"`
 	Saved   *savedState          `json:"saved,omitempty"`
 	Shot    *shotState           `json:"shot,omitempty"`
@@ -65,7 +67,7 @@ func (a *Automation) State() any {
 		State: string(v.State), Session: v.SessionID, Lang: string(v.Lang), Bad: v.Identify.Bad,
 		Choices: len(v.Candidates), Payment: v.Payment.State, Blocked: v.Payment.Blocked,
 		Linked: v.Claim.Linked, Claim: v.Claim.URL != "", Ready: v.Live.Ready, Hint: v.Live.Hint.EN,
-		Retakes: len(v.Retakes), Next: v.Next != nil,
+		Retakes: len(v.Retakes), Next: v.Next != nil, Frames: a.Frames(),
 		Lamps: map[string]lampState{},
 	}
 	if v.Toast != nil {

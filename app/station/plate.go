@@ -71,6 +71,7 @@ func (s *Station) calibrate(ctx context.Context) {
 
 func (s *Station) takePlate(ctx context.Context) plateMade {
 	var frame camera.Frame
+	var raw image.RGBA
 	var seq uint64
 	frames := make([]*image.RGBA, 0, s.p.Config.Camera.PlateFrames)
 	for len(frames) < cap(frames) {
@@ -78,7 +79,7 @@ func (s *Station) takePlate(ctx context.Context) plateMade {
 			return plateMade{problem: &booth.Text{ZH: "相机没有画面，背景没有拍成。", EN: "The camera gives no picture; the backdrop was not photographed."}}
 		}
 		seq = frame.Seq
-		img, err := s.uprightFrame(&frame)
+		img, err := s.uprightFrame(&raw, &frame)
 		if err != nil {
 			continue
 		}
@@ -103,13 +104,17 @@ func (s *Station) takePlate(ctx context.Context) plateMade {
 	return plateMade{plate: plate}
 }
 
-// uprightFrame decodes a frame at full size and turns it upright.
-func (s *Station) uprightFrame(f *camera.Frame) (*image.RGBA, error) {
-	img := new(image.RGBA)
-	if err := decodeFrame(img, f); err != nil {
+// uprightFrame decodes a frame at full size and turns it upright; raw is
+// scratch.
+func (s *Station) uprightFrame(raw *image.RGBA, f *camera.Frame) (*image.RGBA, error) {
+	deg := s.p.Config.Camera.MountRotation
+	if deg == 0 {
+		raw = new(image.RGBA) // the frame is kept as it comes
+	}
+	if err := decodeFrame(raw, f); err != nil {
 		return nil, err
 	}
-	return codec.Rotate(img, s.p.Config.Camera.MountRotation)
+	return codec.Rotate(raw, deg)
 }
 
 // plateArrived puts the new plate to work and keeps it for the next start.

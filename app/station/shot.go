@@ -79,16 +79,17 @@ func (s *Station) holdFrame(ctx context.Context, seq uint64, dst *camera.Frame) 
 func (s *Station) develop(ctx context.Context, d *shotDone, specID string, plate *pipeline.Plate) {
 	sp, err := s.spec(specID)
 	if err == nil {
-		var img image.RGBA
+		s.fullMu.Lock()
 		began := time.Now()
-		err = decodeFrame(&img, &d.frame)
+		err = decodeFrame(&s.full, &d.frame)
 		decoded := time.Since(began)
 		if err == nil {
 			d.result, err = s.maker.Standardize(ctx, pipeline.Input{
-				Frame: &img, Plate: plate, Spec: sp, Rotation: s.p.Config.Camera.MountRotation, Decode: decoded,
+				Frame: &s.full, Plate: plate, Spec: sp, Rotation: s.p.Config.Camera.MountRotation, Decode: decoded,
 			})
 		}
-		clear(img.Pix)
+		clear(s.full.Pix)
+		s.fullMu.Unlock()
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		s.log.Error("shot not standardised", "session", d.session, "err", err)

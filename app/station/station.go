@@ -13,6 +13,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"image"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -68,7 +69,11 @@ type Station struct {
 	plateProblem *booth.Text
 	ctx          context.Context //nolint:containedctx // of Run, for events the loop makes itself
 	visit        *visit
-	work         sync.WaitGroup
+	// full is the shot's frame, 8 MB at 1080p, kept from shot to shot: fresh ones
+	// would raise the peak by as many as the collector lets lie. Zero between shots.
+	fullMu sync.Mutex
+	full   image.RGBA
+	work   sync.WaitGroup
 
 	viewMu sync.Mutex
 	view   booth.View
