@@ -1,7 +1,9 @@
 package demo
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -304,22 +306,49 @@ func (d *demo) decide(ctx context.Context, who wire.Student, approve bool) task 
 		if p.State != want {
 			return fmt.Errorf("central says %q, want %q", p.State, want)
 		}
-		return d.writeJSON(d.visit+"-central.json", p)
+		name := d.visit + "-central.json"
+		if d.visit == "online" {
+			name = "central.json"
+		}
+		return d.writeJSON(name, p)
 	})
 }
 
-// keep saves what the reviewer sees: the untouched original, the portrait and
-// the report.
+// keep opens the packet as it left the kiosk, makes sure that the reviewer sees
+// its very pictures, and saves them with the report. The first visit's go by
+// plain names, the others' begin with the visit's name.
 func (d *demo) keep(ctx context.Context, r people.Reviewer, id string) error {
-	for _, part := range []string{"original.jpg", "portrait.jpg"} {
-		data, err := r.Picture(ctx, id, part)
+	p, err := d.central.srv.Packet(ctx, id)
+	if err != nil {
+		return err
+	}
+	sealed, err := os.ReadFile(filepath.Join(d.data, "outbox", "packets", p.SHA256+".pkt"))
+	if err != nil {
+		return fmt.Errorf("the packet on the kiosk's disk: %w", err)
+	}
+	c, err := d.central.srv.OpenFile(ctx, bytes.NewReader(sealed), "demo")
+	if err != nil {
+		return fmt.Errorf("open the packet: %w", err)
+	}
+	for name, want := range map[string][]byte{"original.jpg": c.Original, "portrait.jpg": c.Portrait} {
+		seen, err := r.Picture(ctx, id, name)
 		if err != nil {
 			return err
 		}
-		if len(data) == 0 {
-			return fmt.Errorf("%s is empty", part)
+		if len(want) == 0 || !bytes.Equal(seen, want) {
+			return fmt.Errorf("the reviewer's %s is not the packet's", name)
 		}
-		if err := os.WriteFile(filepath.Join(d.o.Out, d.visit+"-"+part), data, 0o600); err != nil {
+	}
+	var report bytes.Buffer
+	if err := json.Indent(&report, c.Manifest.Report, "", "  "); err != nil {
+		return fmt.Errorf("the packet's report: %w", err)
+	}
+	prefix := d.visit + "-"
+	if d.visit == "online" {
+		prefix = ""
+	}
+	for name, data := range map[string][]byte{"original.jpg": c.Original, "portrait.jpg": c.Portrait, "report.json": report.Bytes()} {
+		if err := os.WriteFile(filepath.Join(d.o.Out, prefix+name), data, 0o600); err != nil {
 			return err
 		}
 	}
