@@ -39,9 +39,9 @@ func (f *lightFit) init(s *scratch, w, h int) {
 }
 
 // The bounds of the field relative to the base gain: a cast shadow darkens up
-// to 17 %, a reflection from light clothes brightens a little.
+// to 36 %, a reflection from light clothes brightens a little.
 const (
-	shadowFloor = -.19
+	shadowFloor = -.45
 	shadowCeil  = .05
 )
 
@@ -50,7 +50,9 @@ const (
 //
 // At each scale a plane is fitted around every cell by least squares with
 // Gaussian weights (a local linear regression, ridge (σ/2)² on its slopes);
-// finer scales replace coarser ones where they see enough backdrop.
+// finer scales replace coarser ones where they see enough backdrop. What is
+// left over is then smoothed and added, finer each time, so that the bends of a
+// deep shadow's edge are followed too.
 func (f *lightFit) run(out, rho [3][]float32, backdrop []uint8, w, h int, base [3]float32) {
 	l0 := &f.level[0]
 	halves(l0.h, func(lo, hi int) {
@@ -112,6 +114,9 @@ func (f *lightFit) run(out, rho [3][]float32, backdrop []uint8, w, h int, base [
 	f.blend(&f.level[1], 3, base)
 	f.raise(&f.level[1], l0)
 	f.blend(l0, 2.5, base)
+	for _, sigma := range [...]float64{2, 1.5, 1.2} {
+		f.sharpen(l0, sigma, base)
+	}
 	for c := range out {
 		upscale2(out[c], w, h, l0.out[c], l0.w, l0.h)
 	}
@@ -177,6 +182,38 @@ func (f *lightFit) blend(l *fitLevel, sigma float64, base [3]float32) {
 					v = base[c] + min(max(v-base[c], shadowFloor), shadowCeil)
 					l.out[c][p] += k * (v - l.out[c][p])
 				}
+			}
+		}
+	})
+}
+
+// sharpen smooths what the fit left over and adds it: a plane cuts the bends of
+// a shadow's edge short by half its curvature times σ², which this returns.
+func (f *lightFit) sharpen(l *fitLevel, sigma float64, base [3]float32) {
+	n := l.w * l.h
+	mom := f.mom
+	halves(n, func(lo, hi int) {
+		for p := lo; p < hi; p++ {
+			wt := l.wt[p]
+			mom[0][p] = wt
+			for c := range 3 {
+				mom[1+c][p] = wt * (l.v[c][p] - float64(l.out[c][p]))
+			}
+		}
+	})
+	for i := range 4 {
+		gaussian(mom[i][:n], mom[i][:n], f.tmp[:n], l.w, l.h, sigma, true)
+	}
+	halves(n, func(lo, hi int) {
+		for p := lo; p < hi; p++ {
+			m := mom[0][p]
+			k := min((m-.06)/.2, 1)
+			if k <= 0 {
+				continue
+			}
+			for c := range 3 {
+				v := l.out[c][p] + float32(k*mom[1+c][p]/m)
+				l.out[c][p] = base[c] + min(max(v-base[c], shadowFloor), shadowCeil)
 			}
 		}
 	})

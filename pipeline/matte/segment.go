@@ -124,11 +124,16 @@ func (m *Matter) Segment(frame *image.RGBA, plate *Plate, face FaceBox, region R
 	if plate != nil {
 		s.wall = plate
 	} else {
+		s.Method = MethodFrame
 		guess, err := guessBackdrop(&m.work, frame, area, hd, s.w, s.h)
-		if err != nil {
-			return nil, err
+		if err != nil || guess.support < wallSupport {
+			if err := m.segmentClutter(s); err != nil {
+				return nil, err
+			}
+			s.distrust(clutterTrust)
+			return s, nil
 		}
-		s.Method, s.wall, support = MethodFrame, guess, guess.support
+		s.wall, support = guess, guess.support
 	}
 	c := newCutter(m, s)
 	c.features()
@@ -140,12 +145,17 @@ func (m *Matter) Segment(frame *image.RGBA, plate *Plate, face FaceBox, region R
 	}
 	c.finish()
 	if s.Method == MethodFrame {
-		// Nothing vouches for the guess: folds, shadows and objects behind the
-		// person look like the person. Nor can a frame tell drift.
-		s.Confidence *= guessTrust * support
-		s.Drift = Drift{Kind: DriftNone, Gain: [3]float64{1, 1, 1}}
+		s.distrust(guessTrust * support)
 	}
 	return s, nil
+}
+
+// distrust lowers the confidence in a cut without a plate: nothing vouches for
+// the guess; folds, shadows and objects behind the person look like the person.
+// Nor can a frame alone tell drift.
+func (s *Segmentation) distrust(share float64) {
+	s.Confidence *= share
+	s.Drift = Drift{Kind: DriftNone, Gain: [3]float64{1, 1, 1}}
 }
 
 // cutter holds the working planes of one Segment.
@@ -164,6 +174,7 @@ type cutter struct {
 	torso []uint8      // a torso may be here
 	edge  []uint8      // certainly backdrop
 	back  []uint8      // backdrop of the latest round
+	shade []uint8      // backdrop in shadow, by its smoothness alone
 	deep  []float32    // +1 inside a typical torso, −1 well above it
 
 	z1    []float32 // fine evidence of the latest round
@@ -208,7 +219,7 @@ func newCutter(m *Matter, s *Segmentation) *cutter {
 	c.field.px, c.field.py = k.f32.zero(n), k.f32.zero(n)
 	c.field.w, c.field.h, c.field.still = s.w, s.h, k.f32.zero(s.w)
 	c.field.edgeBar, c.field.edgePy = k.f32.take(s.w), k.f32.take(s.w)
-	for _, p := range []*[]uint8{&c.core, &c.torso, &c.edge, &c.back, &c.mtmp, &c.mtmp2, &c.mtmp3} {
+	for _, p := range []*[]uint8{&c.core, &c.torso, &c.edge, &c.back, &c.shade, &c.mtmp, &c.mtmp2, &c.mtmp3} {
 		*p = k.u8.take(n)
 	}
 	c.label, c.stack = k.i32.take(n), k.i32.take(n)
@@ -449,6 +460,13 @@ func (c *cutter) gradients() {
 	box(c.lumaGrad, c.lumaGrad, c.tmp, w, h, 1, false)
 }
 
+// shadeBelow is the log ratio under which light counts as shadow.
+const shadeBelow = -.08
+
+// shadowSlope is the steepest change of light, per working pixel, that still
+// counts as a soft shadow's.
+const shadowSlope = .022
+
 func stepCost(g float32) float32 {
 	if g > 60 {
 		return cutWeight * cutFlat
@@ -466,13 +484,17 @@ func (c *cutter) firstBackdrop() {
 	// slope of a soft shadow, whichever is more.
 	cov := c.wall.covariance(3 * math.Sqrt(c.sx*c.sy))
 	grain := cov.trace() / 3 * float64(max(c.noiseGain[0], c.noiseGain[1], c.noiseGain[2]))
-	flat := max(.012, float32(4*math.Sqrt(grain)))
+	flat := max(shadowSlope, float32(4*math.Sqrt(grain)))
 	cand := c.mtmp
 	for i := range cand {
 		r, g, b := q[0][i]-c.base[0], q[1][i]-c.base[1], q[2][i]-c.base[2]
 		l := (r + g + b) / 3
-		ok := l > -.17 && l < .035 && m.norm2(r-l, g-l, b-l) < 25 &&
-			c.chromaGrad[i] < 3.2*3.2 && c.lumaGrad[i] < flat*flat && c.core[i] == 0 && c.torso[i] == 0
+		ok := l > shadowFloor+.02 && l < .035 && m.norm2(r-l, g-l, b-l) < 25 &&
+			c.chromaGrad[i] < 3.2*3.2 && c.lumaGrad[i] < flat*flat && c.core[i] == 0
+		// Where a torso may be, light clothes look like wall, but not so dark.
+		if c.torso[i] != 0 && (c.deep[i] > 0 || l > shadeBelow) {
+			ok = false
+		}
 		cand[i] = b2u(ok)
 	}
 	shrink(cand, cand, c.mtmp2, w, h, 1)
@@ -488,6 +510,14 @@ func (c *cutter) firstBackdrop() {
 	for i, l := range c.label {
 		c.back[i] = b2u(touches[l])
 	}
+	// A cut may take the darkest of a shadow for the person, and the next fit
+	// would then miss it: what is smoothly darker all the way from the border
+	// stays backdrop for the fit.
+	shrink(c.shade, c.back, c.mtmp2, w, h, 2)
+	for i := range c.shade {
+		l := (q[0][i] + q[1][i] + q[2][i] - c.base[0] - c.base[1] - c.base[2]) / 3
+		c.shade[i] &= b2u(l < shadeBelow)
+	}
 	for i := range c.local {
 		c.local[i] = 100
 	}
@@ -499,6 +529,9 @@ func (c *cutter) evidence(round int) {
 	w, h := c.w, c.h
 	sure := c.mtmp
 	shrink(sure, c.back, c.mtmp2, w, h, 1)
+	for i, v := range c.shade {
+		sure[i] |= v
+	}
 	c.light.run(c.fit, c.rho, sure, w, h, c.base)
 	for ch := range c.d {
 		for i := range c.d[ch] {

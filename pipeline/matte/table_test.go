@@ -6,6 +6,8 @@ import (
 	"image/color"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 var (
 	table = flag.Bool("matte-table", false, "print the accuracy table over all scenes")
 	rival = flag.Bool("matte-grabcut", true, "measure GrabCut beside it in the table (seconds a scene)")
+	only  = flag.String("matte-only", "", "restrict the table to scenes whose name matches this expression")
 	dump  = flag.String("matte-dump", "", "write alpha and composites of the table's scenes to this folder")
 )
 
@@ -50,6 +53,7 @@ type variant struct {
 	wall mattetest.Backdrop
 	cam  mattetest.Camera
 	bare bool // without the plate
+	seed uint64
 }
 
 func tableScenes(t testing.TB) []variant {
@@ -88,7 +92,35 @@ func tableScenes(t testing.TB) []variant {
 	for _, wall := range walls {
 		out = append(out, variant{who: student, wall: wall, cam: usual, bare: true})
 	}
+	for _, depth := range []float64{.10, .20, .30} {
+		cam := usual
+		cam.Shadow = depth
+		for _, who := range []*mattetest.Person{student, white} {
+			out = append(out, variant{who: who, wall: mattetest.White, cam: cam})
+		}
+		out = append(out, variant{who: student, wall: mattetest.Grey, cam: cam}, variant{who: student, wall: mattetest.Blue, cam: cam})
+	}
+	for _, who := range []string{"student", "glasses", "whitehair"} {
+		for _, wall := range []mattetest.Backdrop{mattetest.Office, mattetest.Shelf} {
+			out = append(out, variant{who: person(t, who), wall: wall, cam: usual, bare: true})
+		}
+	}
 	return out
+}
+
+// name says who stands before what, and what is unusual about it.
+func (v variant) name() string {
+	s := v.who.Name + "/" + v.wall.Name
+	if v.cam.Plates == 1 {
+		s += " (1-frame plate)"
+	}
+	if v.cam.Shadow != mattetest.Usual.Shadow {
+		s += fmt.Sprintf(" (shadow %.0f%%)", 100*v.cam.Shadow)
+	}
+	if v.bare {
+		s += " (no plate)"
+	}
+	return s
 }
 
 type result struct {
@@ -107,7 +139,15 @@ func TestMatteTable(t *testing.T) {
 	if !*table {
 		t.Skip("pass -matte-table to print the table")
 	}
+	match, err := regexp.Compile(*only)
+	if err != nil {
+		t.Fatal(err)
+	}
 	list := tableScenes(t)
+	for i := range list {
+		list[i].seed = uint64(i + 1) // the same with and without -matte-only
+	}
+	list = slices.DeleteFunc(list, func(v variant) bool { return !match.MatchString(v.name()) })
 	results := make([]result, len(list))
 	// Scenes take seconds to make: two at a time. Times are for a quiet machine
 	// from the benchmark; here they only show outliers.
@@ -117,7 +157,7 @@ func TestMatteTable(t *testing.T) {
 		wg.Go(func() {
 			m := matte.New()
 			for i := range jobs {
-				results[i] = measure(t, m, list[i], uint64(i+1))
+				results[i] = measure(t, m, list[i])
 			}
 		})
 	}
@@ -171,20 +211,17 @@ func (t *total) print() {
 	line("worst", t.worst, t.bad, 1)
 }
 
-func measure(t *testing.T, m *matte.Matter, v variant, seed uint64) result {
-	s := mattetest.Compose(v.who, v.wall, v.cam, seed)
+func measure(t *testing.T, m *matte.Matter, v variant) result {
+	s := mattetest.Compose(v.who, v.wall, v.cam, v.seed)
 	plate, err := matte.NewPlate(s.Plates)
 	if err != nil {
 		t.Error(err)
 		return result{}
 	}
-	if v.cam.Plates == 1 {
-		s.Name += " (1-frame plate)"
-	}
 	if v.bare {
 		plate = nil
-		s.Name += " (no plate)"
 	}
+	s.Name = v.name()
 	r := result{name: s.Name, segment: time.Hour, render: time.Hour}
 	var p *matte.Portrait
 	for range 2 {

@@ -159,15 +159,18 @@ type Backdrop struct {
 	Colour  [3]float64
 	Slope   float64 // lamp falls off by this share across the frame
 	Texture float64 // amplitude of wrinkles and weave, share
+	Clutter int     // objects before it: shelves, posters, other people's coats
 }
 
 // The usual walls.
 var (
-	White = Backdrop{"white", [3]float64{232, 231, 227}, .10, .006}
-	Blue  = Backdrop{"blue", [3]float64{82, 140, 205}, .12, .008}
-	Grey  = Backdrop{"grey", [3]float64{150, 150, 152}, .12, .01}
-	Green = Backdrop{"green", [3]float64{70, 165, 85}, .12, .008}
-	Cloth = Backdrop{"cloth", [3]float64{214, 214, 220}, .15, .035}
+	White  = Backdrop{"white", [3]float64{232, 231, 227}, .10, .006, 0}
+	Blue   = Backdrop{"blue", [3]float64{82, 140, 205}, .12, .008, 0}
+	Grey   = Backdrop{"grey", [3]float64{150, 150, 152}, .12, .01, 0}
+	Green  = Backdrop{"green", [3]float64{70, 165, 85}, .12, .008, 0}
+	Cloth  = Backdrop{"cloth", [3]float64{214, 214, 220}, .15, .035, 0}
+	Office = Backdrop{"office", [3]float64{205, 203, 198}, .12, .01, 14}
+	Shelf  = Backdrop{"shelf", [3]float64{120, 100, 80}, .12, .02, 90}
 )
 
 // Camera is how the scene is taken.
@@ -289,7 +292,24 @@ func (b Backdrop) paint(w, h int, seed uint64) [3][]float32 {
 			}
 		}
 	}
+	b.furnish(out, w, h, rng)
 	return out
+}
+
+// furnish hangs upright rectangles of many colours before the wall.
+func (b Backdrop) furnish(wall [3][]float32, w, h int, rng *rand.Rand) {
+	for range b.Clutter {
+		x0, y0 := int(rng.Float64()*float64(w)), int(rng.Float64()*float64(h))
+		x1, y1 := min(x0+int((.03+.12*rng.Float64())*float64(w)), w), min(y0+int((.06+.22*rng.Float64())*float64(h)), h)
+		for ch := range wall {
+			v := float32(20 + 215*rng.Float64())
+			for y := y0; y < y1; y++ {
+				for x := x0; x < x1; x++ {
+					wall[ch][y*w+x] = v
+				}
+			}
+		}
+	}
 }
 
 // shadow is the soft shadow the person casts to the lower right.
