@@ -39,6 +39,9 @@ const (
 	// pollSeconds is the shortest wait the library knows, and so the longest
 	// that Close takes on a camera that has stopped sending.
 	pollSeconds = 1
+	// closeLimit is how long Close waits for a driver that hangs. The camera
+	// may come back in another port while the old one is still stuck.
+	closeLimit = 5 * time.Second
 )
 
 // Source is an open camera. One goroutine of its own talks to the driver from
@@ -328,11 +331,18 @@ func (s *Source) Next(ctx context.Context, dst *camera.Frame) error {
 }
 
 // Close stops the stream and returns once the device is released, at most a
-// second later.
+// second later. When the driver hangs it fails after five; the device is then
+// released whenever the driver lets go of it.
 func (s *Source) Close() error {
 	s.once.Do(func() { close(s.stop) })
-	<-s.done
-	return nil
+	limit := time.NewTimer(closeLimit)
+	defer limit.Stop()
+	select {
+	case <-s.done:
+		return nil
+	case <-limit.C:
+		return fmt.Errorf("v4l2: close %s: the driver did not let go within %v", s.id.Node, closeLimit)
+	}
 }
 
 // typed gives an error of the driver its meaning. The library turns some errno

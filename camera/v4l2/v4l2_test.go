@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/blackjack/webcam"
 	"golang.org/x/sys/unix"
@@ -324,4 +326,26 @@ func TestOpenWithoutCamera(t *testing.T) {
 	if !errors.Is(err, camera.ErrGone) || src != nil {
 		t.Errorf("Open = %v, %v; want nil and %v", src, err, camera.ErrGone)
 	}
+}
+
+// A driver that never returns must not keep the supervisor from looking for
+// the camera elsewhere.
+func TestCloseOfAHungDriver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Source{stop: make(chan struct{}), done: make(chan struct{}), fresh: make(chan struct{}, 1)}
+		start := time.Now()
+		if err := s.Close(); err == nil {
+			t.Error("Close succeeded while the driver hangs")
+		}
+		if d := time.Since(start); d != closeLimit {
+			t.Errorf("Close took %v, want %v", d, closeLimit)
+		}
+		if err := s.Next(t.Context(), &camera.Frame{}); !errors.Is(err, camera.ErrClosed) {
+			t.Errorf("Next = %v, want %v", err, camera.ErrClosed)
+		}
+		close(s.done) // the driver lets go
+		if err := s.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	})
 }

@@ -22,7 +22,7 @@ if ! cmp -s "$here/uvcsim.patch" "$work/rig/.built"; then
   rm -rf "$work/rig"
   cp -r "$rig" "$work/rig"
   chmod -R u+w "$work/rig"
-  # The software camera answers an unlinked URB twice now and then, whereupon the kernel unplugs it.
+  # The software camera may answer an URB that the kernel has unlinked, and is unplugged for it.
   (cd "$work/rig/src" && git apply --unsafe-paths -p1 "$here/uvcsim.patch")
   "$work/rig/recipe.sh" >"$work/recipe.log" 2>&1 || { tail -20 "$work/recipe.log" >&2; exit 70; }
   cp "$here/uvcsim.patch" "$work/rig/.built"
