@@ -72,7 +72,7 @@ func Run(ctx context.Context, o Options) (_ Summary, err error) {
 	if o.Progress == nil {
 		o.Progress = io.Discard
 	}
-	if err := os.MkdirAll(o.Out, 0o755); err != nil {
+	if err := os.MkdirAll(o.Out, 0o750); err != nil {
 		return Summary{}, fmt.Errorf("demo: output folder: %w", err)
 	}
 	old, _ := filepath.Glob(filepath.Join(o.Out, "[0-9][0-9]*.png"))
@@ -148,7 +148,7 @@ func (d *demo) setUp(ctx context.Context) error {
 	return inOrder(
 		d.step(ctx, "central server", func(ctx context.Context) (err error) {
 			d.central = &server{dir: filepath.Join(d.work, "central")}
-			if err := d.central.start(); err != nil {
+			if err := d.central.start(ctx); err != nil {
 				return err
 			}
 			if d.info, err = d.central.srv.SeedDemo(ctx); err != nil {
@@ -230,12 +230,12 @@ type server struct {
 
 func (s *server) url() string { return "http://" + s.addr }
 
-func (s *server) start() error {
+func (s *server) start(ctx context.Context) error {
 	addr := s.addr
 	if addr == "" {
 		addr = "127.0.0.1:0"
 	}
-	ln, err := net.Listen("tcp", addr)
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,8 @@ func (d *desk) start(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = logFile.Close() }() // the child has its own
-	p := exec.Command(d.program, "run", "--data", d.data, "--camera", "scene", "--automation", d.socket,
+	// Not the step's context: the kiosk outlives it.
+	p := exec.CommandContext(context.WithoutCancel(ctx), d.program, "run", "--data", d.data, "--camera", "scene", "--automation", d.socket,
 		"--size", fmt.Sprintf("%dx%d", d.width, d.height))
 	p.Env = d.display.Env(d.env)
 	p.Stdout, p.Stderr = logFile, logFile
@@ -160,7 +161,7 @@ func (d *desk) kill() error {
 	if err := d.process.Process.Kill(); err != nil {
 		return fmt.Errorf("kill the kiosk: %w", err)
 	}
-	<-d.exited
+	<-d.exited //nolint:errcheck // it was killed: how it ended is known
 	d.exited = nil
 	_ = d.client.Close() // the other side is gone
 	return nil
@@ -171,7 +172,7 @@ func (d *desk) stop() error {
 	var errs []error
 	if d.running() {
 		_ = d.process.Process.Kill()
-		<-d.exited
+		<-d.exited //nolint:errcheck // it was killed: how it ended is known
 		d.exited = nil
 	}
 	if d.client != nil {

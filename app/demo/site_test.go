@@ -120,8 +120,7 @@ type site struct {
 func newSite(t *testing.T, settings string) *site {
 	t.Helper()
 	s := &site{t: t, bins: endToEnd(t)}
-	// Not t.TempDir: Unix sockets have short names.
-	dir, err := os.MkdirTemp("", "yunzhao-e2e-")
+	dir, err := os.MkdirTemp("", "yunzhao-e2e-") //nolint:usetesting // Unix sockets have short names
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,10 +305,10 @@ func (s *site) startCentral(more ...string) (code string) {
 	// The command line's socket opens beside the pages.
 	s.must("central's socket", (&desk{}).until(ctx, func() (bool, error) {
 		conn, err := net.Dial("unix", filepath.Join(s.centralData(), "admin.sock"))
-		if err != nil {
-			return false, nil
+		if conn == nil {
+			return false, nil // it is not there yet
 		}
-		return true, conn.Close()
+		return true, errors.Join(err, conn.Close())
 	}))
 	return code
 }

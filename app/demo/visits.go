@@ -100,7 +100,7 @@ func (d *demo) online(ctx context.Context) error {
 		}),
 		d.capture(ctx, true),
 		d.sent(ctx),
-		d.decide(ctx, who, true),
+		d.decide(ctx, true),
 		d.step(ctx, "phone shows the verdict", func(ctx context.Context) error {
 			approved, err := phone.Reads(ctx, "审核通过")
 			if err == nil && !approved {
@@ -128,9 +128,9 @@ func (d *demo) offline(ctx context.Context) error {
 		d.identify(ctx, who),
 		d.capture(ctx, false),
 		d.step(ctx, "central comes back and gets it", func(ctx context.Context) error {
-			return errors.Join(d.central.start(), d.allSent(ctx))
+			return errors.Join(d.central.start(ctx), d.allSent(ctx))
 		}),
-		d.decide(ctx, who, true),
+		d.decide(ctx, true),
 	)
 }
 
@@ -146,7 +146,7 @@ func (d *demo) recapture(ctx context.Context) error {
 		d.capture(ctx, false),
 		d.sent(ctx),
 		func() error { first = d.lastPacket(); return nil },
-		d.decide(ctx, who, false),
+		d.decide(ctx, false),
 		d.step(ctx, "the kiosk's worklist has it", func(ctx context.Context) error {
 			_, err := d.kiosk.WaitFor(ctx, "the rejected photo on the worklist", func(s remote.State) bool {
 				n, _ := s.Field("retakes")
@@ -171,7 +171,7 @@ func (d *demo) recapture(ctx context.Context) error {
 			}
 			return nil
 		}),
-		d.decide(ctx, who, true),
+		d.decide(ctx, true),
 		d.step(ctx, "English", func(ctx context.Context) error {
 			if err := d.tap(ctx, "lang"); err != nil {
 				return err
@@ -273,7 +273,7 @@ func (d *demo) allSent(ctx context.Context) error {
 
 // decide has a reviewer look at the last photo on central's page and decide,
 // and keeps what central now holds.
-func (d *demo) decide(ctx context.Context, who wire.Student, approve bool) task {
+func (d *demo) decide(ctx context.Context, approve bool) task {
 	name := "reviewer approves"
 	if !approve {
 		name = "reviewer rejects"

@@ -69,7 +69,7 @@ func (b *Browser) do(req *http.Request) error {
 	if b.url != nil && req.Method == http.MethodPost {
 		req.Header.Set("Origin", b.url.Scheme+"://"+b.url.Host)
 	}
-	resp, err := b.http.Do(req)
+	resp, err := b.http.Do(req) //nolint:gosec // a browser goes where its user sends it
 	if err != nil {
 		return fmt.Errorf("people: %s: %w", req.Method, err)
 	}
