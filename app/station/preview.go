@@ -77,6 +77,9 @@ func (p *preview) run(ctx context.Context) {
 		if w <= 0 || h <= 0 {
 			continue
 		}
+		if p.rotation == 0 && p.frame.Format == camera.MJPEG {
+			w, h = codec.PreviewSize(p.frame.Width, p.frame.Height, w, h)
+		}
 		dst := p.window.Buffer(w, h)
 		if dst == nil {
 			continue // the screen is still busy with the frame before

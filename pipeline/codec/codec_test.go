@@ -279,7 +279,7 @@ func TestPaddedFrameIsWhole(t *testing.T) {
 func TestPreview(t *testing.T) {
 	src := picture(640, 360)
 	jpg := encode(t, src, 95, S420)
-	for _, size := range []image.Point{{640, 360}, {320, 180}, {480, 270}, {300, 300}, {100, 300}, {1280, 720}, {7, 3}} {
+	for _, size := range []image.Point{{640, 360}, {320, 180}, {480, 270}, {300, 300}, {100, 300}, {1280, 720}, {7, 3}, {601, 360}, {320, 91}, {200, 180}} {
 		for _, mirror := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%v mirror=%v", size, mirror), func(t *testing.T) {
 				dst := image.NewRGBA(image.Rectangle{Max: size})
@@ -302,6 +302,30 @@ func TestPreview(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestPreviewSize(t *testing.T) {
+	for name, c := range map[string]struct{ w, h, dw, dh, wantW, wantH int }{
+		"mirror a little larger than half":  {1920, 1080, 900, 590, 823, 540},
+		"mirror a little smaller than half": {1920, 1080, 860, 520, 893, 540},
+		"half itself":                       {1920, 1080, 960, 540, 960, 540},
+		"upright":                           {1920, 1080, 400, 600, 360, 540},
+		"much smaller than the next scale":  {1920, 1080, 620, 340, 620, 340},
+		"needs the whole frame":             {1920, 1080, 1300, 850, 1300, 850},
+		"larger than the frame":             {640, 480, 1920, 1080, 1920, 1080},
+		"no room":                           {1920, 1080, 0, 540, 0, 540},
+		"no frame":                          {0, 0, 900, 590, 900, 590},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, h := PreviewSize(c.w, c.h, c.dw, c.dh)
+			if w != c.wantW || h != c.wantH {
+				t.Fatalf("%d×%d, want %d×%d", w, h, c.wantW, c.wantH)
+			}
+			if c.dw > 0 && math.Abs(float64(w)/float64(h)-float64(c.dw)/float64(c.dh)) > .003 {
+				t.Errorf("%d×%d has other proportions than %d×%d", w, h, c.dw, c.dh)
+			}
+		})
 	}
 }
 

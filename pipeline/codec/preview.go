@@ -96,6 +96,30 @@ func previewScale(w, h, dw, dh int) int {
 	return 8
 }
 
+// PreviewSize is the best size for PreviewInto to fill from a w×h JPEG frame for
+// a place of dw×dh pixels: where the decoder's own scales come close, a size of
+// the place's proportions that needs no resampling, which the screen's hardware
+// then stretches to fit; else the place's size itself.
+func PreviewSize(w, h, dw, dh int) (int, int) {
+	if min(w, h, dw, dh) < 1 || max(w, h, dw, dh) > maxSide {
+		return dw, dh
+	}
+	n := previewScale(w, h, dw, dh)
+	sw, sh := Scaled(w, h, n)
+	if n == 8 {
+		return dw, dh // the whole frame is mostly larger by far
+	}
+	if sw*dh > sh*dw {
+		sw = max(sh*dw/dh, 1)
+	} else {
+		sh = max(sw*dh/dw, 1)
+	}
+	if 10*sw*sh > 14*dw*dh {
+		return dw, dh // more pixels to hand to the screen than are saved here
+	}
+	return sw, sh
+}
+
 func drawable(dst *image.RGBA) error {
 	w, h := dst.Rect.Dx(), dst.Rect.Dy()
 	if w < 1 || h < 1 || w*h > MaxPixels || dst.Stride < 4*w || len(dst.Pix) < dst.Stride*(h-1)+4*w {
@@ -141,6 +165,10 @@ func mix(a, b, f uint64) uint64 { return (a*(256-f) + b*f) >> 8 & laneMask }
 func scaleInto(dst *image.RGBA, src []byte, stride, w, h int, mirror bool) {
 	dw, dh := dst.Rect.Dx(), dst.Rect.Dy()
 	ox, oy, step := cover(w, h, dw, dh)
+	if step == 1<<16 {
+		cut(dst, src[oy>>16*stride+4*(ox>>16):], stride, mirror)
+		return
+	}
 	half := step/2 - 1<<15 // centres of pixels map to centres
 	for y := range dh {
 		sy := min(max(oy+y*step+half, 0), (h-1)<<16)
@@ -166,6 +194,17 @@ func scaleInto(dst *image.RGBA, src []byte, stride, w, h int, mirror bool) {
 			binary.LittleEndian.PutUint32(out[o:o+4], uint32(v)|uint32(v>>24)|0xFF000000)
 			o += do
 		}
+	}
+}
+
+// cut copies the part of src that dst has room for, from its first pixel on.
+func cut(dst *image.RGBA, src []byte, stride int, mirror bool) {
+	n := 4 * dst.Rect.Dx()
+	for y := range dst.Rect.Dy() {
+		copy(dst.Pix[y*dst.Stride:][:n], src[y*stride:][:n])
+	}
+	if mirror {
+		mirrorRows(dst)
 	}
 }
 
