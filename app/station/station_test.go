@@ -449,7 +449,7 @@ func TestAutomationTellsNothingOfTheStudent(t *testing.T) {
 	r.wait("record", func(v booth.View) bool { return v.State == booth.Eligible && v.Student != nil })
 	r.st.Send(booth.Reveal{Held: true})
 	r.wait("reveal", func(v booth.View) bool { return v.Student.NameFull == who.Name })
-	auto := &Automation{Station: r.st, Booth: r.booth}
+	auto := &Automation{Station: r.st, Booth: r.booth, Frames: func() uint64 { return 0 }}
 	data, err := json.Marshal(auto.State())
 	if err != nil {
 		t.Fatal(err)

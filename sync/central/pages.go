@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"math"
 	"net/http"
 	"path"
 	"strconv"
@@ -72,6 +73,7 @@ func loadPages() (*pages, error) {
 		"policy":  policyText,
 		"payment": paymentText,
 		"check":   checkText,
+		"unit":    unit,
 		"join":    strings.Join,
 		"short":   func(s string) string { return s[max(0, len(s)-6):] },
 	}
@@ -153,7 +155,18 @@ func num(v *float64) string {
 	if v == nil {
 		return "—"
 	}
+	if math.Trunc(*v) == *v && math.Abs(*v) < 1e9 {
+		return strconv.FormatFloat(*v, 'f', 0, 64)
+	}
 	return strconv.FormatFloat(*v, 'g', 4, 64)
+}
+
+// unit leaves out what is a range and no unit.
+func unit(u string) string {
+	if u == "0–1" {
+		return ""
+	}
+	return u
 }
 
 // limits shows the window that a value must lie in.
@@ -216,6 +229,7 @@ func checkText(id string) string {
 		"makeup": "妆容", "contact_lenses": "美瞳", "background_uniform": "背景均匀", "background_shadow": "背景阴影",
 		"subject_contrast": "人物与背景反差", "illumination_even": "光线均匀", "under_exposed": "欠曝", "over_exposed": "过曝",
 		"luminance_mean": "亮度", "luminance_variance": "亮度变化", "dynamic_range": "动态范围", "natural_colour": "肤色自然",
+		"already_captured": "已提交后重拍", "cutout": "抠图", "plate": "背景校准",
 		"sharpness": "清晰度", "pixels": "像素尺寸", "dpi": "分辨率", "file_size": "文件大小",
 	}[id]; ok {
 		return t

@@ -117,6 +117,8 @@ type Clock struct {
 // Check is one measured rule of the report.
 type Check struct {
 	ID        string   `json:"id"`
+	TitleZH   string   `json:"title_zh,omitempty"`
+	TitleEN   string   `json:"title_en,omitempty"`
 	Status    string   `json:"status"` // pass, warn, fail, manual, unknown
 	Value     *float64 `json:"value"`
 	Unit      string   `json:"unit"`
