@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"image"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,6 +25,8 @@ type scene struct {
 	seed   uint64
 	dim    float64 // light lost, 0 = none
 	tilt   float64 // of the whole student, degrees clockwise
+	shade  float64 // depth of the soft shadow right of the head, share of the light
+	shelf  bool    // books behind the student
 }
 
 // booth is the usual scene: 1080p, the student in the middle.
@@ -47,6 +50,14 @@ func (s scene) render(t testing.TB) *image.RGBA {
 			dx, dy := float64(x)/float64(s.w)-.5, float64(y)/float64(s.h)-.4
 			v := 214 - 60*(dx*dx+dy*dy)
 			px := [3]float64{v, v, v * .99}
+			if s.shelf {
+				px = book(x*64/s.w, y*12/s.h)
+			}
+			if k := s.shadow((float64(x)-s.x)/s.scale, (float64(y)-s.y)/s.scale); k < 1 {
+				for c := range px {
+					px[c] *= k
+				}
+			}
 			tx, ty := float64(x), float64(y)
 			if s.tilt != 0 {
 				tx, ty = rotate(tx-mx, ty-my, -s.tilt)
@@ -66,6 +77,23 @@ func (s scene) render(t testing.TB) *image.RGBA {
 		}
 	}
 	return m
+}
+
+// book is the back of one book.
+func book(x, y int) [3]float64 {
+	v := uint32(x*31+y*57+1) * 2654435761
+	return [3]float64{20 + float64(v>>8%230), 20 + float64(v>>16%230), 20 + float64(v>>24%230)}
+}
+
+// shadow is what a cast shadow leaves of a pixel's value, at a point of the
+// cut-out: an ellipse beside the head with a wide half-shade.
+func (s scene) shadow(u, v float64) float64 {
+	if s.shade == 0 || s.nobody {
+		return 1
+	}
+	r := math.Hypot((u-640)/330, (v-460)/420)
+	t := min(max((1.25-r)/.5, 0), 1)
+	return math.Pow(1-s.shade*t*t*(3-2*t), 1/2.2) // light to pixel value
 }
 
 func (s scene) over(px *[3]float64, p *image.NRGBA, u, v float64) {

@@ -391,6 +391,7 @@ func (p *photo) compose() error {
 			continue
 		}
 		p.report(measured, layout)
+		p.clutterCheck()
 		r.Crop = &crop
 		r.Alpha = &Region{int(math.Round(crop.X)), int(math.Round(crop.Y)), int(math.Round(crop.Width)), int(math.Round(crop.Height))}
 		r.Matte = string(p.seg.Method)
@@ -412,7 +413,7 @@ func (p *photo) compose() error {
 func (p *photo) qualityInput(m *matte.Portrait, c Crop) quality.Input {
 	in := quality.Input{
 		Frame: p.frame, Faces: p.faces, Crop: quality.Crop{X: c.X, Y: c.Y, W: c.Width, H: c.Height, RotationDeg: c.RotationDeg},
-		Cut: m.Cut, Portrait: m.RGBA, Alpha: m.Alpha, PlateCut: m.PlateCut, Background: p.in.Spec.Background.Color,
+		Cut: m.Cut, Portrait: m.RGBA, Alpha: m.Alpha, PlateCut: m.PlateFlat, Background: p.in.Spec.Background.Color,
 	}
 	if p.in.Spec.Background.Keep {
 		in.Background.A = 0
@@ -452,7 +453,7 @@ func (p *photo) render(c Crop) (*matte.Portrait, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, img := range []*image.RGBA{m.RGBA, m.Cut, m.PlateCut} {
+	for _, img := range []*image.RGBA{m.RGBA, m.Cut, m.PlateCut, m.PlateFlat} {
 		if img != nil {
 			img.Pix = turnPixels(img.Pix, img.Stride, 4, img.Rect.Size(), s.Width, s.Height, c.RotationDeg)
 			img.Stride, img.Rect = 4*s.Width, image.Rect(0, 0, s.Width, s.Height)
@@ -534,6 +535,18 @@ func (p *photo) fileChecks(jpg []byte) {
 	r.Output.DPI = x
 	add(spec.DPI, float64(x), err == nil && x == y)
 	add(spec.FileSize, float64(len(jpg))/1000, true)
+}
+
+// clutterCheck warns of a backdrop that the matte could not find a plain wall
+// in: the measure of uniformity weighs edges alone, and large flat posters have
+// few of them.
+func (p *photo) clutterCheck() {
+	c := p.res.Report.find(quality.BackgroundUniform)
+	if c == nil || c.Status != Pass || !p.seg.Cluttered {
+		return
+	}
+	c.Status = Warn
+	c.say(p.judge.text(quality.BackgroundUniform).Low)
 }
 
 // plateChecks says how far the cut-out can be trusted.

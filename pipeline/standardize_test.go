@@ -262,6 +262,52 @@ func TestWithoutPlate(t *testing.T) {
 	}
 }
 
+// Before a full shelf there is a portrait, but nothing about it is vouched for.
+func TestShelfBehindWithoutPlate(t *testing.T) {
+	b := booth()
+	b.shelf = true
+	s := standard(t, "chsi")
+	r, err := maker(t).Standardize(context.Background(), Input{Frame: b.render(t), Spec: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.JPEG == nil || r.Report.Matte != "frame" {
+		t.Fatalf("photo %v, matte %q, %+v", r.JPEG != nil, r.Report.Matte, r.Report.Checks)
+	}
+	if status(t, r.Report, checkPlate) != Warn || status(t, r.Report, checkCutout) != Warn || status(t, r.Report, quality.BackgroundUniform) != Warn {
+		t.Errorf("plate %s, cutout %s, background_uniform %s", status(t, r.Report, checkPlate), status(t, r.Report, checkCutout),
+			status(t, r.Report, quality.BackgroundUniform))
+	}
+	if c, o := r.Portrait.RGBAAt(5, 5), s.Background.Color; far(c, o) > 6 {
+		t.Errorf("corner is %v, want %v", c, o)
+	}
+}
+
+// The shadow on the wall is measured at its depth, though the cut-out and the
+// portrait do without it.
+func TestShadowIsMeasured(t *testing.T) {
+	z, s := maker(t), standard(t, "chsi")
+	for _, tc := range []struct{ depth, low, high float64 }{{0, 0, 5}, {.10, 7, 14}, {.25, 20, 30}} {
+		b := booth()
+		b.shade = tc.depth
+		r, err := z.Standardize(context.Background(), Input{Frame: b.render(t), Plate: b.plate(t), Spec: s, Force: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := r.Report.find(quality.BackgroundShadow)
+		if c == nil || c.Value == nil || *c.Value < tc.low || *c.Value > tc.high {
+			t.Errorf("a shadow of %.0f %% reads %+v", 100*tc.depth, c)
+			continue
+		}
+		t.Logf("a shadow of %.0f %% reads %.1f %%, %s", 100*tc.depth, *c.Value, c.Status)
+		// Right of the ear, in the middle of the shadow.
+		x, y := s.Width*86/100, s.Height*45/100
+		if a := r.Alpha.GrayAt(x, y).Y; a > 2 {
+			t.Errorf("alpha %d in a shadow of %.0f %%", a, 100*tc.depth)
+		}
+	}
+}
+
 func TestKeepBackground(t *testing.T) {
 	b := booth()
 	s, err := standard(t, "chsi").WithBackground("keep")

@@ -8,7 +8,7 @@ import "image"
 func (r *renderer) compose(bg [3]float32, keep bool) *Portrait {
 	w, h := r.w, r.h
 	rect := image.Rect(0, 0, w, h)
-	p := &Portrait{RGBA: image.NewRGBA(rect), Alpha: image.NewGray(rect), Cut: image.NewRGBA(rect)}
+	p := &Portrait{RGBA: image.NewRGBA(rect), Alpha: image.NewGray(rect), Cut: image.NewRGBA(rect), PlateFlat: r.flat}
 	if r.Method == MethodPlate {
 		p.PlateCut = image.NewRGBA(rect)
 	}

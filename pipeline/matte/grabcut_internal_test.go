@@ -107,7 +107,7 @@ func TestClutterStillMakesAPortrait(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if seg.Method != MethodFrame || seg.Confidence > clutterTrust || seg.Drift.Kind != DriftNone {
+		if seg.Method != MethodFrame || seg.Confidence > clutterTrust || !seg.Cluttered || seg.Drift.Kind != DriftNone {
 			t.Errorf("method %s, confidence %.2f, drift %s", seg.Method, seg.Confidence, seg.Drift.Kind)
 		}
 		p, err := m.Render(seg, Rect{X: 60, Y: 40, W: 360, H: 480}, 240, 320, color.RGBA{255, 255, 255, 255}, false)
@@ -140,7 +140,7 @@ func TestPlainWallNeedsNoGrabCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := seg.wall.(*frameBackdrop); !ok || seg.Confidence <= clutterTrust {
+	if _, ok := seg.wall.(*frameBackdrop); !ok || seg.Cluttered || seg.Confidence <= clutterTrust {
 		t.Errorf("wall %T, confidence %.2f", seg.wall, seg.Confidence)
 	}
 }

@@ -60,7 +60,10 @@ type Portrait struct {
 	RGBA     *image.RGBA // the composite, opaque
 	Alpha    *image.Gray // coverage of the person, 0..255
 	Cut      *image.RGBA // the crop as photographed
-	PlateCut *image.RGBA // the plate under the frame's light; nil without a plate
+	PlateCut *image.RGBA // the plate under the frame's light, cast shadow included; nil without a plate
+	// PlateFlat is the plate under one gain per channel, so that a cast shadow
+	// shows as the difference from Cut; nil without a plate.
+	PlateFlat *image.RGBA
 }
 
 // Matter segments and renders. It owns scratch memory that is reused from call

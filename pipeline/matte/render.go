@@ -3,6 +3,7 @@ package matte
 import (
 	"errors"
 	"fmt"
+	"image"
 	"image/color"
 	"math"
 )
@@ -51,6 +52,7 @@ type renderer struct {
 	cx, fy, fw, fh, chin float32
 
 	c, b  [3][]float32 // frame and fitted plate
+	flat  *image.RGBA  // plate under one gain per channel
 	alpha []float32
 	m     []uint8   // mask at output size
 	st    []float32 // 0 weak .. 1 strong contrast
@@ -141,6 +143,7 @@ func (r *renderer) sample() {
 	f, s := r.frame, r.Segmentation
 	resample(r.c, r.w, r.h, frameRows(f), f.Rect.Dx(), f.Rect.Dy(), r.crop)
 	r.wall.sample(r.b, r.w, r.h, r.crop)
+	r.flatten()
 	gain := r.k.f32.take(s.w * s.h)
 	for ch := range r.b {
 		for i, v := range r.fit[ch] {
@@ -155,6 +158,27 @@ func (r *renderer) sample() {
 		})
 	}
 	r.noise()
+}
+
+// flatten makes PlateFlat while b still is the plate as it was photographed.
+func (r *renderer) flatten() {
+	if r.Method != MethodPlate {
+		return
+	}
+	r.flat = image.NewRGBA(image.Rect(0, 0, r.w, r.h))
+	var gain [3]float32
+	for ch, v := range r.level {
+		gain[ch] = float32(math.Exp(float64(v)))
+	}
+	halves(r.w*r.h, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			q := r.flat.Pix[4*i : 4*i+4]
+			q[0] = to8((r.b[0][i]+logOffset)*gain[0] - logOffset)
+			q[1] = to8((r.b[1][i]+logOffset)*gain[1] - logOffset)
+			q[2] = to8((r.b[2][i]+logOffset)*gain[2] - logOffset)
+			q[3] = 255
+		}
+	})
 }
 
 // noise fills inv with the reciprocal noise variance of each channel.

@@ -16,6 +16,7 @@ type Segmentation struct {
 	Confidence float64 // 0 (a guess) .. 1 (the contour is sure all the way round)
 	Contrast   float64 // median distance of the body's rim from the backdrop, in noise deviations
 	Drift      Drift
+	Cluttered  bool // no plate, and what surrounds the person is no plain wall
 
 	owner *Matter
 	gen   uint64
@@ -31,6 +32,7 @@ type Segmentation struct {
 	e      []float32    // evidence against backdrop, roughly a log-likelihood ratio ×2
 	rim    []float32    // local strength of the contrast, in noise deviations
 	fit    [3][]float32 // log gain of the plate under the frame's light
+	level  [3]float32   // its level over the empty borders
 	// The frame's noise variance over what the wall promised, per channel.
 	noiseGain [3]float32
 }
@@ -130,6 +132,7 @@ func (m *Matter) Segment(frame *image.RGBA, plate *Plate, face FaceBox, region R
 			if err := m.segmentClutter(s); err != nil {
 				return nil, err
 			}
+			s.Cluttered = true
 			s.distrust(clutterTrust)
 			return s, nil
 		}
@@ -281,6 +284,7 @@ func (c *cutter) levels() {
 		}
 		c.base[ch] = median(level[ch])
 	}
+	c.level = c.base
 }
 
 func (c *cutter) border(x, y int) bool {
