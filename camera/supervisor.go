@@ -66,7 +66,7 @@ type Status struct {
 	Since     time.Time `json:"since"`    // when State began
 	Identity  Identity  `json:"identity"` // of the open or the last source
 	Mode      Mode      `json:"mode"`     // of the open or the last source
-	FPS       float64   `json:"fps"`      // over the frames in the ring; 0 unless streaming
+	FPS       float64   `json:"fps"`      // over the newest frames; 0 unless streaming
 	Seq       uint64    `json:"seq"`      // of the newest frame; 0 = none yet
 	Opens     uint64    `json:"opens"`    // times a source was opened
 	Counters  Counters  `json:"counters"` // over all sources since the start
@@ -86,9 +86,10 @@ type Supervisor struct {
 	mu      sync.Mutex
 	status  Status
 	past    Counters // of the sources closed so far
-	ring    []Frame  // slots; slot seq-th write is ring[n % len]
-	written int      // frames in the ring since the last Wipe
-	next    int      // slot that is written next
+	ring    []Frame
+	written int // frames in the ring
+	fluent  int // of them, those of the open source: the rate is theirs
+	next    int // slot that is written next
 	waiters []*waiter
 	idle    []*waiter // spare, so that waiting does not allocate
 	changed chan struct{}
@@ -256,6 +257,7 @@ func (s *Supervisor) publish(src Source, f *Frame, step uint64) {
 	s.status.Seq = slot.Seq
 	s.next = (s.next + 1) % len(s.ring)
 	s.written = min(s.written+1, len(s.ring))
+	s.fluent = min(s.fluent+1, len(s.ring))
 	s.status.Counters = s.past.plus(countersOf(src))
 	if s.status.State != Streaming {
 		s.status.Mode = src.Mode()
@@ -275,6 +277,7 @@ func (s *Supervisor) opened(src Source) {
 	defer s.mu.Unlock()
 	s.status.Identity, s.status.Mode = src.Identity(), src.Mode()
 	s.status.Opens++
+	s.fluent = 0
 }
 
 func (s *Supervisor) closed(src Source) {
@@ -328,9 +331,9 @@ func (s *Supervisor) Status() Status {
 	defer s.mu.Unlock()
 	st := s.status
 	if st.State == Streaming {
-		newest, oldest := s.at(0), s.at(s.written-1)
-		if s.written > 1 && newest.Captured.After(oldest.Captured) {
-			st.FPS = float64(s.written-1) / newest.Captured.Sub(oldest.Captured).Seconds()
+		newest, oldest := s.at(0), s.at(s.fluent-1)
+		if s.fluent > 1 && newest.Captured.After(oldest.Captured) {
+			st.FPS = float64(s.fluent-1) / newest.Captured.Sub(oldest.Captured).Seconds()
 		}
 	}
 	return st
@@ -473,7 +476,7 @@ func (s *Supervisor) wipeLocked() {
 	for i := range s.ring {
 		s.ring[i].Wipe()
 	}
-	s.written, s.next = 0, 0
+	s.written, s.fluent, s.next = 0, 0, 0
 }
 
 func countersOf(src Source) Counters {

@@ -40,8 +40,10 @@ func (r *rig) set(f func(*rig)) {
 func (r *rig) now() rig {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return rig{gone: r.gone, busy: r.busy, frozen: r.frozen, deaf: r.deaf, slowOpen: r.slowOpen,
-		skip: r.skip, opens: r.opens, open: r.open, most: r.most, thaw: r.thaw}
+	return rig{
+		gone: r.gone, busy: r.busy, frozen: r.frozen, deaf: r.deaf, slowOpen: r.slowOpen,
+		skip: r.skip, opens: r.opens, open: r.open, most: r.most, thaw: r.thaw,
+	}
 }
 
 func (r *rig) Open(ctx context.Context) (Source, error) {
@@ -98,8 +100,10 @@ func (s *take) Next(ctx context.Context, dst *Frame) error {
 		case <-n.thaw:
 		case <-due:
 			s.n++
-			*dst = Frame{Data: fmt.Appendf(dst.Data[:0], "picture %d", s.n), Format: MJPEG, Width: 64, Height: 48,
-				Seq: s.n * (1 + n.skip), Captured: time.Now()}
+			*dst = Frame{
+				Data: fmt.Appendf(dst.Data[:0], "picture %d", s.n), Format: MJPEG, Width: 64, Height: 48,
+				Seq: s.n * (1 + n.skip), Captured: time.Now(),
+			}
 			return nil
 		}
 	}
@@ -294,7 +298,13 @@ func TestStatus(t *testing.T) {
 		if fps := s.Status().FPS; fps != 0 {
 			t.Errorf("%.2f fps without a camera, want 0", fps)
 		}
+		changed = s.Changed()
 		r.set(func(r *rig) { r.gone = false })
+		<-changed
+		pass(120 * time.Millisecond)
+		if fps := s.Status().FPS; fps < 29.5 || fps > 30.5 {
+			t.Errorf("%.2f fps right after the camera is back, want 30: the gap is not a rate", fps)
+		}
 		pass(3 * time.Second)
 		c := s.Status().Counters
 		if c.Invalid != 2 || c.Delivered < s.Status().Seq {
