@@ -70,14 +70,19 @@ type chosenCamera struct {
 // chooseCamera turns a setting into an opener: a real device where there is
 // one, else the simulated booth.
 func chooseCamera(device string) (chosenCamera, error) {
-	if device == deviceAuto {
-		device = deviceScene
-		if devices, err := v4l2.List(); err == nil && len(devices) > 0 {
-			device = devices[0].ID
-		}
+	p := camera.OpenParams{List: v4l2.List, Device: v4l2.Opener, Demo: device == deviceScene}
+	if device != deviceAuto && device != deviceScene {
+		p.ID = device
 	}
-	if device != deviceScene {
-		return chosenCamera{open: v4l2.Opener(device, camera.Mode{})}, nil
+	// Building the booth takes time that a station with a camera need not wait
+	// for, so it only stands for itself here.
+	p.Scene = func(context.Context) (camera.Source, error) { return nil, camera.ErrGone }
+	open, decision, err := camera.Open(p)
+	if err != nil {
+		return chosenCamera{}, fmt.Errorf("选不出相机 / choose a camera: %w", err)
+	}
+	if !decision.Simulated {
+		return chosenCamera{open: open}, nil
 	}
 	b, err := scene.New(scene.Options{Encode: codec.EncodeYCbCr})
 	if err != nil {
