@@ -193,7 +193,7 @@ func (s *Store) save(name string, v any) error {
 func shareStrings(students func(yield func(*wire.Student) bool)) {
 	seen := map[string]string{}
 	for st := range students {
-		for _, p := range []*string{&st.Batch, &st.School, &st.Level, &st.Major, (*string)(&st.IDType), (*string)(&st.Payment), (*string)(&st.Capture)} {
+		for _, p := range []*string{&st.Batch, &st.School, &st.Level, &st.Major, (*string)(&st.IDType), (*string)(&st.Payment), &st.Capture} {
 			if s, ok := seen[*p]; ok {
 				*p = s
 			} else {

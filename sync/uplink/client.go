@@ -127,7 +127,11 @@ func newRest(base, pin, version string, transport http.RoundTripper) (*resty.Cli
 		return nil, ErrAddress
 	}
 	if transport == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
+		t := &http.Transport{
+			Proxy:             http.ProxyFromEnvironment,
+			ForceAttemptHTTP2: true,
+			IdleConnTimeout:   90 * time.Second,
+		}
 		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 		if pin != "" {
 			t.TLSClientConfig.VerifyConnection = func(cs tls.ConnectionState) error { return checkPin(cs.VerifiedChains, pin) }

@@ -32,7 +32,7 @@ func Enroll(ctx context.Context, p EnrollParams) (keys.Enrolment, error) {
 		return keys.Enrolment{}, errors.New("uplink: enrol: no key store")
 	}
 	base := strings.TrimRight(strings.TrimSpace(p.URL), "/")
-	code, print, err := keys.ParseEnrollCode(p.Code)
+	code, fingerprint, err := keys.ParseEnrollCode(p.Code)
 	if err != nil {
 		return keys.Enrolment{}, err
 	}
@@ -66,13 +66,13 @@ func Enroll(ctx context.Context, p EnrollParams) (keys.Enrolment, error) {
 		return keys.Enrolment{}, ErrNotCentral
 	}
 	var said wire.Enrolled
-	if err := json.Unmarshal(answer.Payload, &said); err != nil || !keys.MatchesFingerprint(said.CentralKey, print) {
+	if err := json.Unmarshal(answer.Payload, &said); err != nil || !keys.MatchesFingerprint(said.CentralKey, fingerprint) {
 		return keys.Enrolment{}, fmt.Errorf("%w: its key is not the one in the code", ErrNotCentral)
 	}
 	if err := answer.Open(said.CentralKey, wire.TypeEnrolled, &said); err != nil {
 		return keys.Enrolment{}, fmt.Errorf("%w: %w", ErrNotCentral, err)
 	}
-	e := keys.Enrolment{URL: base, TLSPin: p.Pin, Answer: answer, KeyPrint: print}
+	e := keys.Enrolment{URL: base, TLSPin: p.Pin, Answer: answer, KeyPrint: fingerprint}
 	if err := p.Keys.SaveEnrolment(e); err != nil {
 		return keys.Enrolment{}, err
 	}

@@ -128,9 +128,9 @@ func TestAHeldPacketIsAskedAboutMoreAndMoreSeldom(t *testing.T) {
 		waits = append(waits, e.Next.Sub(r.now))
 		r.now = e.Next
 	}
-	want := []time.Duration{5, 10, 20, 40, 80, 160, 320, 360, 360}
-	for i := range want {
-		if waits[i] != want[i]*time.Minute {
+	minutes := []int{5, 10, 20, 40, 80, 160, 320, 360, 360}
+	for i, n := range minutes {
+		if waits[i] != time.Duration(n)*time.Minute {
 			t.Fatalf("waits %v", waits)
 		}
 	}
@@ -425,6 +425,9 @@ func TestACookieOfAPortalIsNotKept(t *testing.T) {
 	}
 }
 
+// pass lets time go by in a bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the bubble's clock, not the wall's
+
 // running starts a worker in a bubble and returns how to stop it.
 func running(t *testing.T, r *rig) (w *Worker, stop func()) {
 	t.Helper()
@@ -483,7 +486,7 @@ func TestAPauseThatCentralAskedForIsKept(t *testing.T) {
 					t.Fatalf("%d heartbeats at first", beats())
 				}
 				for range 10 { // a busy desk saves a photo every few seconds
-					time.Sleep(tc.pause / 20)
+					pass(tc.pause / 20)
 					w.Wake()
 				}
 				if n := beats(); n != 1 {
@@ -492,7 +495,7 @@ func TestAPauseThatCentralAskedForIsKept(t *testing.T) {
 				if _, err := w.Claim(t.Context(), "01J6Q3ZK4MXB7T8W9V2N5C1D0E"); !errors.Is(err, ErrPause) {
 					t.Errorf("claim: %v", err)
 				}
-				time.Sleep(tc.pause/2 + time.Second)
+				pass(tc.pause/2 + time.Second)
 				if n := beats(); n != 2 {
 					t.Errorf("%d heartbeats after the pause", n)
 				}
@@ -538,7 +541,7 @@ func TestTheBacklogGoesWhenTheDoorOpens(t *testing.T) {
 		}
 		w, stop := running(t, r)
 		defer stop()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		synctest.Wait()
 		if w.Status().Online || probes < 600 {
 			t.Fatalf("%+v after %d looks", w.Status(), probes)
@@ -547,7 +550,7 @@ func TestTheBacklogGoesWhenTheDoorOpens(t *testing.T) {
 		closed = false
 		mu.Unlock()
 		c.setHook(nil)
-		time.Sleep(probeMax + time.Second)
+		pass(probeMax + time.Second)
 		synctest.Wait()
 		if s := r.params.Outbox.Stats(); s.Pending != 0 || !w.Status().Online {
 			t.Errorf("%d pending, %+v", s.Pending, w.Status())
@@ -556,7 +559,7 @@ func TestTheBacklogGoesWhenTheDoorOpens(t *testing.T) {
 		mu.Lock()
 		probes = 0
 		mu.Unlock()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		synctest.Wait()
 		if probes != 0 {
 			t.Errorf("%d looks while online", probes)
@@ -573,7 +576,7 @@ func TestAnOpenDoorAloneWakesNobody(t *testing.T) {
 		c.setHook(func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) })
 		_, stop := running(t, r)
 		defer stop()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		synctest.Wait()
 		if n := c.countCalls("POST /v1/heartbeat"); n > 400 {
 			t.Errorf("%d tries in an hour", n)
@@ -623,7 +626,7 @@ func TestAnotherNetworkEndsAHangingExchange(t *testing.T) {
 		h.set(true)
 		w, stop := running(t, r)
 		defer stop()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		synctest.Wait()
 		h.set(false)
 		changed()
@@ -678,7 +681,7 @@ func (d dripping) RoundTrip(r *http.Request) (*http.Response, error) {
 type drip struct {
 	io.Reader
 	d   dripping
-	ctx context.Context //nolint:containedctx // the request's
+	ctx context.Context
 	n   int
 }
 
@@ -687,7 +690,7 @@ func (d *drip) Read(p []byte) (int, error) {
 		<-d.ctx.Done()
 		return 0, d.ctx.Err()
 	}
-	time.Sleep(d.d.pause)
+	pass(d.d.pause)
 	return d.Reader.Read(p[:min(len(p), d.d.chunk)])
 }
 
@@ -777,22 +780,22 @@ func TestCompareNetwork(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		want(0, "nothing happened")
 		news <- struct{}{}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		want(0, "news of nothing")
 		set("b")
-		time.Sleep(networkPoll)
+		pass(networkPoll)
 		want(1, "found by looking")
 		set("")
 		news <- struct{}{}
-		time.Sleep(networkSettle)
+		pass(networkSettle)
 		want(2, "found by news")
 		set("c")
 		for range 50 { // noise without end does not put it off
 			news <- struct{}{}
-			time.Sleep(networkSettle / 10)
+			pass(networkSettle / 10)
 		}
 		want(3, "found in the noise")
 		cancel()
@@ -816,7 +819,7 @@ wlan0	00000000	0101A8C0	0003	7	9	600	00000000	0	0	0
 			t.Errorf("%q: %q", s, got)
 		}
 	}
-	if networkState() != networkState() {
+	if one, two := networkState(), networkState(); one != two {
 		t.Error("two looks at one network differ")
 	}
 }

@@ -38,7 +38,7 @@ func TestTheWholeWay(t *testing.T) {
 	if err := w.Exchange(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.takeEvents(); got != "roster, roster, ack stored, ack stored, online true" {
+	if got := r.takeEvents(); got != strings.Repeat("roster, ", 2)+"ack stored, ack stored, online true" {
 		t.Errorf("events: %s", got)
 	}
 	if r.state(small).State != outbox.Stored || r.state(large).State != outbox.Stored {
@@ -125,7 +125,7 @@ func TestNothingButCentralsSignatureIsASuccess(t *testing.T) {
 		"genuine, but for another station": func(w http.ResponseWriter, r *http.Request) {
 			writeJSON(w, 200, signAs(t, centralKey, typeFor(r), map[string]any{"station_id": "st-2"}))
 		},
-		"500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
+		"500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newFake(t)
@@ -452,24 +452,24 @@ func TestAFullDiskIsNotAnAbsentCentral(t *testing.T) {
 }
 
 func TestEnroll(t *testing.T) {
-	print := keys.Fingerprint(centralKey.Public().(ed25519.PublicKey))
+	fingerprint := keys.Fingerprint(centralKey.Public().(ed25519.PublicKey))
 	for _, tc := range []struct {
 		name, code string
 		hook       func(w http.ResponseWriter, r *http.Request)
 		want       error
 	}{
-		{"wrong one-time part", "XXXX." + print, nil, new(RefusedError)},
+		{"wrong one-time part", "XXXX." + fingerprint, nil, new(RefusedError)},
 		{"fingerprint of another central", oneTime + "." + keys.Fingerprint(keyOf("x").Public().(ed25519.PublicKey)), nil, ErrNotCentral},
 		{"no fingerprint", oneTime, nil, keys.ErrBadAnswer},
-		{"captive portal", oneTime + "." + print, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, ErrNotCentral},
-		{"right key named, signed by another", oneTime + "." + print, func(w http.ResponseWriter, _ *http.Request) {
+		{"captive portal", oneTime + "." + fingerprint, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, ErrNotCentral},
+		{"right key named, signed by another", oneTime + "." + fingerprint, func(w http.ResponseWriter, _ *http.Request) {
 			writeJSON(w, 200, signAs(t, keyOf("x"), wire.TypeEnrolled, wire.Enrolled{StationID: "evil", CentralKey: centralKey.Public().(ed25519.PublicKey)}))
 		}, ErrNotCentral},
-		{"man in the middle with a key of their own", oneTime + "." + print, func(w http.ResponseWriter, _ *http.Request) {
+		{"man in the middle with a key of their own", oneTime + "." + fingerprint, func(w http.ResponseWriter, _ *http.Request) {
 			evil := keyOf("x")
 			writeJSON(w, 200, signAs(t, evil, wire.TypeEnrolled, wire.Enrolled{StationID: "evil", CentralKey: evil.Public().(ed25519.PublicKey)}))
 		}, ErrNotCentral},
-		{"redirected", oneTime + "." + print, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, ErrNotCentral},
+		{"redirected", oneTime + "." + fingerprint, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, ErrNotCentral},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := newFake(t)
@@ -584,7 +584,7 @@ func TestRunBacksOffAndComesBackByItself(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- w.Run(ctx) }()
 
-		time.Sleep(30 * time.Minute)
+		pass(30 * time.Minute)
 		tries := attempts()
 		if n := len(tries); n < 15 || n > 200 {
 			t.Errorf("%d tries in half an hour", n)
@@ -600,7 +600,7 @@ func TestRunBacksOffAndComesBackByItself(t *testing.T) {
 		}
 
 		c.setHook(nil)
-		time.Sleep(RetryMax + time.Second)
+		pass(RetryMax + time.Second)
 		synctest.Wait()
 		if s := r.state(id).State; s != outbox.Stored {
 			t.Errorf("two minutes after central came back: %s", s)
@@ -609,7 +609,7 @@ func TestRunBacksOffAndComesBackByItself(t *testing.T) {
 			t.Error("not online")
 		}
 		beats := c.countCalls("POST /v1/heartbeat")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		synctest.Wait()
 		if got := c.countCalls("POST /v1/heartbeat") - beats; got < 11 || got > 13 {
 			t.Errorf("%d heartbeats in a calm minute", got)

@@ -51,7 +51,7 @@ const (
 	maxAlarms = 16
 )
 
-// ErrHeld: what is left cannot be sent now; the outbox's alarms say why.
+// ErrHeld means that what is left cannot be sent now; the outbox's alarms say why.
 var ErrHeld = errors.New("uplink: packets are held back that central would not take")
 
 // localError is a failure on this side of the network: it says nothing about
@@ -777,13 +777,10 @@ func (w *Worker) pullVerdicts(ctx context.Context) error {
 // the way of all that follow.
 func (w *Worker) feedAck(s wire.Signed) error {
 	var ack wire.Ack
-	if err := s.Open(w.c.id.central, wire.TypeAck, &ack); err != nil {
-		w.p.Log.Error("an acknowledgement in central's feed is not signed by it")
-		return nil
-	}
-	id, err := ulid.ParseStrict(ack.ID)
-	if err != nil || ack.StationID != w.c.id.station {
-		w.p.Log.Error("an acknowledgement in central's feed is not about a packet of this station")
+	err := s.Open(w.c.id.central, wire.TypeAck, &ack)
+	id, badID := ulid.ParseStrict(ack.ID)
+	if err != nil || badID != nil || ack.StationID != w.c.id.station {
+		w.p.Log.Error("an acknowledgement in central's feed is not its word on a packet of this station", "err", errors.Join(err, badID))
 		return nil
 	}
 	err = w.acknowledged(id, s)
