@@ -123,6 +123,57 @@ func TestWhiteShirtLowersConfidence(t *testing.T) {
 	}
 }
 
+// Clothes in the very colour of the wall cannot be cut out: however clear the
+// head is, the confidence must say so.
+func TestLostClothes(t *testing.T) {
+	s := mattetest.Compose(person(t, "student"), mattetest.White, small, 14)
+	for y := int(s.Face.ChinY + .1*s.Face.H); y < s.Frame.Rect.Dy(); y++ {
+		for x := 0; x < s.Frame.Rect.Dx(); x++ {
+			s.Frame.SetRGBA(x, y, s.Plates[0].RGBAAt(x, y))
+		}
+	}
+	if seg := segment(t, matte.New(), s, plateOf(t, s)); seg.Confidence >= .5 {
+		t.Errorf("confidence %.2f", seg.Confidence)
+	} else {
+		t.Logf("confidence %.2f", seg.Confidence)
+	}
+}
+
+// A soft shadow, a third of the light deep, is left on the wall.
+func TestDeepShadow(t *testing.T) {
+	deep := small
+	deep.Shadow = .3
+	for _, wall := range []mattetest.Backdrop{mattetest.White, mattetest.Blue} {
+		s := mattetest.Compose(person(t, "student"), wall, deep, 15)
+		m := matte.New()
+		p := render(t, m, segment(t, m, s, plateOf(t, s)), s)
+		sc := s.Truth(480, 640).Score(p.Alpha, p.RGBA, lightBlue)
+		t.Logf("%s: MSE %.2f, band %.1f, colour %.1f", s.Name, sc.MSE, sc.Band, sc.Colour)
+		if sc.MSE > 4 {
+			t.Errorf("%s: MSE %.2f", s.Name, sc.MSE)
+		}
+		// What was photographed there is darker than the flat plate, not than
+		// the one that follows the light.
+		q := func(m *image.RGBA, x, y int) float64 {
+			var sum float64
+			for j := y; j < y+16; j++ {
+				for i := x; i < x+16; i++ {
+					sum += float64(m.RGBAAt(i, j).G)
+				}
+			}
+			return sum / 256
+		}
+		x, y := 358, 250
+		cut, flat, fit := q(p.Cut, x, y), q(p.PlateFlat, x, y), q(p.PlateCut, x, y)
+		if r := cut / flat; r > .9 || r < .65 {
+			t.Errorf("%s: %.0f in the shadow, %.0f on the flat plate", s.Name, cut, flat)
+		}
+		if math.Abs(cut/fit-1) > .03 {
+			t.Errorf("%s: %.0f in the shadow, %.0f on the fitted plate", s.Name, cut, fit)
+		}
+	}
+}
+
 func TestDrift(t *testing.T) {
 	student := person(t, "student")
 	usual := mattetest.Compose(student, mattetest.Cloth, small, 6)

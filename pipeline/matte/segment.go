@@ -13,7 +13,7 @@ import (
 // Matter that made it, and refers to the caller's frame and plate.
 type Segmentation struct {
 	Method     Method
-	Confidence float64 // 0 (a guess) .. 1 (the contour is sure all the way round)
+	Confidence float64 // 0 (a guess) .. 1 (the contour is sure all the way round), of its least sure part
 	Contrast   float64 // median distance of the body's rim from the backdrop, in noise deviations
 	Drift      Drift
 	Cluttered  bool // no plate, and what surrounds the person is no plain wall
@@ -834,7 +834,7 @@ func (c *cutter) judge(sure []uint8) {
 	// Contrast: the person's pixels three to six in from the contour.
 	chamfer(c.dist, nil, c.back, w, h)
 	rim := c.tmp[:0]
-	var trust, n float64
+	var trust, n [3]float64 // of the head, of the clothes left and right
 	for i, v := range c.mask {
 		if v == 0 || c.dist[i] > 6 {
 			continue
@@ -843,12 +843,26 @@ func (c *cutter) judge(sure []uint8) {
 			rim = append(rim, float32(math.Sqrt(float64(max(c.z1[i]/.8+3, 0)))))
 		}
 		if c.dist[i] <= 1.5 {
-			n++
-			trust += float64(clamp01((c.rim[i] - 2) / 8))
+			part := 0
+			if float32(i/w) > c.chin {
+				part = 1 + int(b2u(float32(i%w) > c.cx))
+			}
+			n[part]++
+			trust[part] += float64(clamp01((c.rim[i] - sureFrom) / (sureAt - sureFrom)))
 		}
 	}
 	c.Contrast = float64(median(rim))
-	c.Confidence = trust / max(n, 1)
+	// A lost shoulder spoils the portrait however sure the rest is: the least
+	// sure part of the contour counts.
+	c.Confidence = 0
+	if n[0] > 0 {
+		c.Confidence = 1
+	}
+	for part := range n {
+		if n[part] > float64(c.fw)/4 {
+			c.Confidence = min(c.Confidence, trust[part]/n[part])
+		}
+	}
 
 	// Against the plate's promise, not against the noise just calibrated.
 	promise := c.wall.covariance(math.Sqrt(c.sx * c.sy)).scaled(levelSafety)
@@ -892,6 +906,14 @@ func (c *cutter) judge(sure []uint8) {
 		c.Confidence *= .5
 	}
 }
+
+// A contour is no better than a guess where the person's rim strays from the
+// backdrop by sureFrom noise deviations, which noise alone does, and certain at
+// sureAt.
+const (
+	sureFrom = 2
+	sureAt   = 8
+)
 
 // Limits of a booth that counts as unchanged. A camera's own exposure wanders
 // a few per cent; cast shadows unbalance the visible backdrop by up to a sixth.

@@ -105,6 +105,8 @@ func tableScenes(t testing.TB) []variant {
 			out = append(out, variant{who: person(t, who), wall: wall, cam: usual, bare: true})
 		}
 	}
+	lost := student.Shirt("wallshirt", color.RGBA{255, 255, 252, 255}) // folds leave about the wall's own colour
+	out = append(out, variant{who: lost, wall: mattetest.White, cam: usual})
 	return out
 }
 
