@@ -44,7 +44,10 @@ var build = sync.OnceValue(func() (b built) {
 	if b.kiosk != "" && b.central != "" {
 		return b
 	}
-	dir, err := os.MkdirTemp("", "yunzhao-e2e-bin-")
+	dir, err := filepath.Abs(filepath.Join("..", "..", "out", "e2e", "bin"))
+	if err == nil {
+		err = os.MkdirAll(dir, 0o750)
+	}
 	if err != nil {
 		b.err = err
 		return b
