@@ -98,8 +98,9 @@ define benchmark
 endef
 
 .PHONY: bench
-bench: ## 全部性能测试 / every benchmark
-	$(call benchmark,./...,.)
+bench: ## 一次拍摄的各项开销，一张表 / what a visit costs, in one table
+	@.ci/deps run
+	@cd app/bench && YUNZHAO_BENCH=1 ../../$(GO) test -tags $(TAGS) -count=1 -run '^TestTable$$' -timeout 60m
 
 .PHONY: bench-matte
 bench-matte: ## 抠图与标准化 / matting and standardisation
