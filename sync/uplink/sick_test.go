@@ -425,6 +425,28 @@ func TestACookieOfAPortalIsNotKept(t *testing.T) {
 	}
 }
 
+type failing struct{ err error }
+
+func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
+
+func TestAnotherCertificateIsAProblemForAPerson(t *testing.T) {
+	c := newFake(t)
+	r := enrolled(t, "https://central.test", c, direct{c})
+	r.params.Transport = failing{ErrPin}
+	w := r.worker()
+	if err := w.Exchange(t.Context()); !errors.Is(err, ErrPin) {
+		t.Fatalf("err = %v", err)
+	}
+	if st := w.Status(); st.Online || st.Problem != ProblemPin {
+		t.Errorf("%+v", st)
+	}
+	r.params.Transport = failing{errors.New("no route to host")}
+	w = r.worker()
+	if err := w.Exchange(t.Context()); !errors.Is(err, ErrConnection) || w.Status().Problem != "" {
+		t.Errorf("%v %+v", err, w.Status())
+	}
+}
+
 // pass lets time go by in a bubble.
 func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the bubble's clock, not the wall's
 

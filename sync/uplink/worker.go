@@ -101,6 +101,10 @@ type Params struct {
 	Network func(ctx context.Context, changed func()) error
 }
 
+// ProblemPin is the code of a central whose certificate is good, but not the
+// one that the settings name: it got a new key, or it is not central.
+const ProblemPin = "tls_pin"
+
 // Status is how the connection stands.
 type Status struct {
 	// Online: the last exchange ended with central's signature, whatever
@@ -108,8 +112,8 @@ type Status struct {
 	Online    bool
 	Since     time.Time // of Online's present value
 	LastHeard time.Time // central's last signed answer; zero = never
-	// Problem is a code that only a person can mend (revoked, clock_skew, …),
-	// "" when there is none.
+	// Problem is a code that only a person can mend (revoked, clock_skew, …,
+	// or ProblemPin), "" when there is none.
 	Problem string
 	LastErr string        // of the last failure, English, "" after a success
 	Offset  time.Duration // this clock minus central's, when last heard
@@ -437,8 +441,11 @@ func (w *Worker) note(err error) {
 	if err != nil {
 		w.status.LastErr = err.Error()
 		var refused *RefusedError
-		if errors.As(err, &refused) && refused.Fatal() {
+		switch {
+		case errors.As(err, &refused) && refused.Fatal():
 			w.status.Problem = refused.Code
+		case errors.Is(err, ErrPin):
+			w.status.Problem = ProblemPin
 		}
 	}
 	after := w.status
