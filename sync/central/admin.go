@@ -56,8 +56,10 @@ func validateBatch(b wire.Batch) error {
 		limit        int
 		required     bool
 	}{
-		{"school", b.School, 60, true}, {"title", b.Title, 60, true},
-		{"covers_zh", b.CoversZH, 300, false}, {"covers_en", b.CoversEN, 600, false},
+		{"school", b.School, 60, true},
+		{"title", b.Title, 60, true},
+		{"covers_zh", b.CoversZH, 300, false},
+		{"covers_en", b.CoversEN, 600, false},
 		{"contact", b.Contact, 120, true},
 	} {
 		if v, ok := cleanText(t.value, t.limit); !ok || t.required && v == "" {

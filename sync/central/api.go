@@ -221,7 +221,7 @@ func (s *Server) useNonce(ctx context.Context, station, nonce string) (fresh boo
 		seen, expiry := tx.Bucket(bktNonces), tx.Bucket(bktNonceExpiry)
 		var old [][]byte
 		c := expiry.Cursor()
-		for k, _ := c.First(); k != nil && len(k) > 8 && bytes.Compare(k[:8], seqKey(uint64(now.Unix()))) < 0 && len(old) < 100; k, _ = c.Next() {
+		for k, _ := c.First(); len(k) > 8 && bytes.Compare(k[:8], seqKey(uint64(now.Unix()))) < 0 && len(old) < 100; k, _ = c.Next() {
 			old = append(old, bytes.Clone(k))
 		}
 		for _, k := range old {
@@ -311,8 +311,10 @@ func (s *Server) enroll(ctx context.Context, req wire.EnrollRequest, name, softw
 			if !s.now().Before(c.ExpiresAt) {
 				return badCode
 			}
-			st = Station{ID: shortID(8), Name: name, PublicKey: req.PublicKey, ClaimKey: make([]byte, claim.KeyLen),
-				ReceiptKey: make([]byte, claim.KeyLen), Batches: c.Batches, Code: c.Hash, Software: software, EnrolledAt: s.now().UTC()}
+			st = Station{
+				ID: shortID(8), Name: name, PublicKey: req.PublicKey, ClaimKey: make([]byte, claim.KeyLen),
+				ReceiptKey: make([]byte, claim.KeyLen), Batches: c.Batches, Code: c.Hash, Software: software, EnrolledAt: s.now().UTC(),
+			}
 			rand.Read(st.ClaimKey) // never fails (crypto/rand)
 			rand.Read(st.ReceiptKey)
 			if tx.Bucket(bktStations).Get([]byte(st.ID)) != nil {
@@ -335,8 +337,10 @@ func (s *Server) enroll(ctx context.Context, req wire.EnrollRequest, name, softw
 	if err != nil {
 		return wire.Enrolled{}, err
 	}
-	return wire.Enrolled{StationID: st.ID, CentralKey: s.keys.publicKey, KeyID: s.keys.signID, Recipients: s.keys.recipients(),
-		ClaimKey: st.ClaimKey, ReceiptKey: st.ReceiptKey, Batches: batches, Now: s.now().UTC()}, nil
+	return wire.Enrolled{
+		StationID: st.ID, CentralKey: s.keys.publicKey, KeyID: s.keys.signID, Recipients: s.keys.recipients(),
+		ClaimKey: st.ClaimKey, ReceiptKey: st.ReceiptKey, Batches: batches, Now: s.now().UTC(),
+	}, nil
 }
 
 func (s *Server) stationBatches(tx *bolt.Tx, st Station) ([]wire.Batch, error) {
@@ -488,8 +492,10 @@ func (s *Server) declare(ctx context.Context, st Station, packets []wire.Declare
 				if len(suffixes(tx, bktByState, []byte(StageDeclared), maxUnfinished)) == maxUnfinished {
 					return &apiError{http.StatusServiceUnavailable, wire.CodeBusy, "too many unfinished uploads", 60}
 				}
-				p = Packet{ID: d.ID, Station: st.ID, SHA256: d.SHA256, Size: d.Size, Seq: d.Seq, Supersedes: d.Supersedes,
-					Stage: StageDeclared, DeclaredAt: s.now().UTC()}
+				p = Packet{
+					ID: d.ID, Station: st.ID, SHA256: d.SHA256, Size: d.Size, Seq: d.Seq, Supersedes: d.Supersedes,
+					Stage: StageDeclared, DeclaredAt: s.now().UTC(),
+				}
 				if err := putPacket(tx, p); err != nil {
 					return err
 				}

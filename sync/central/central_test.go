@@ -235,10 +235,12 @@ func (k *kiosk) seal(ref string, change ...func(*shot)) *packet.Sealed {
 	ref = strings.TrimPrefix(ref, batch+"/")
 	sh := shot{key: k.key, recipients: k.info.Recipients, in: packet.Input{
 		ID: ulid.Make(), Seq: k.seq, Station: k.info.StationID, Spec: "chsi", Created: k.w.clock.now(),
-		Manifest: packet.Manifest{Batch: batch, Student: packet.Student{Ref: ref, IdentifiedBy: "keypad"},
+		Manifest: packet.Manifest{
+			Batch: batch, Student: packet.Student{Ref: ref, IdentifiedBy: "keypad"},
 			Payment: packet.Payment{State: "unpaid"},
 			Capture: packet.Capture{Camera: "test", At: k.w.clock.now()},
-			Report:  json.RawMessage(`{"verdict":"warn","checks":[{"id":"roll","status":"pass","value":1.25,"unit":"°","min":-5,"max":5,"message_zh":"","message_en":""},{"id":"makeup","status":"manual","value":null,"unit":"","min":null,"max":null,"message_zh":"","message_en":""},{"id":"sharpness","status":"warn","value":41.5,"unit":"","min":50,"max":null,"message_zh":"","message_en":""}]}`)},
+			Report:  json.RawMessage(`{"verdict":"warn","checks":[{"id":"roll","status":"pass","value":1.25,"unit":"°","min":-5,"max":5,"message_zh":"","message_en":""},{"id":"makeup","status":"manual","value":null,"unit":"","min":null,"max":null,"message_zh":"","message_en":""},{"id":"sharpness","status":"warn","value":41.5,"unit":"","min":50,"max":null,"message_zh":"","message_en":""}]}`),
+		},
 		Original: testJPEG(t, 320, 180), Portrait: testJPEG(t, 120, 160), Audit: []byte("{}\n"),
 	}}
 	for _, c := range change {
@@ -288,7 +290,8 @@ func (k *kiosk) declare(d ...wire.Declared) []wire.DeclareResult {
 func (k *kiosk) patch(id string, offset int64, body []byte) (int, []byte) {
 	k.w.t.Helper()
 	return k.do(k.request(http.MethodPatch, "/v1/packets/"+id, body, map[string]string{
-		"Content-Type": "application/octet-stream", wire.HeaderUploadOffset: strconv.FormatInt(offset, 10)}))
+		"Content-Type": "application/octet-stream", wire.HeaderUploadOffset: strconv.FormatInt(offset, 10),
+	}))
 }
 
 // send declares and uploads a packet and returns the ack of the upload.

@@ -40,8 +40,9 @@ func controlPath(dir string) (path string, done func() error, err error) {
 }
 
 // StartControl opens the control socket and answers the command line until
-// stop is called. Once it has returned, the socket is there.
-func (s *Server) StartControl() (stop func() error, err error) {
+// stop is called. Once it has returned, the socket is there. ctx bounds the
+// opening alone.
+func (s *Server) StartControl(ctx context.Context) (stop func() error, err error) {
 	path, done, err := controlPath(s.dir)
 	if err != nil {
 		return nil, fmt.Errorf("central: control socket: %w", err)
@@ -53,7 +54,7 @@ func (s *Server) StartControl() (stop func() error, err error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fail(err)
 	}
-	l, err := net.Listen("unix", path)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
 	if err != nil {
 		return fail(err)
 	}
@@ -296,7 +297,7 @@ func (c *Control) Do(ctx context.Context, method, path, contentType string, body
 	if err != nil {
 		return fmt.Errorf("central: control: %w", err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to the end below
+	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return fmt.Errorf("central: control: %w", err)

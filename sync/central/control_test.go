@@ -18,7 +18,7 @@ func TestControlExportsWhatWasSealed(t *testing.T) {
 	k := w.kiosk()
 	p := k.seal(studentA(1))
 	k.send(p)
-	stop, err := w.s.StartControl()
+	stop, err := w.s.StartControl(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,8 +109,21 @@ func TestContrast(t *testing.T) {
 		colours[string(m[1])] = 0.2126*linear(v>>16) + 0.7152*linear(v>>8) + 0.0722*linear(v)
 	}
 	for _, pair := range [][2]string{
-		{"ink", "bg"}, {"ink", "card"}, {"muted", "bg"}, {"muted", "card"}, {"blue", "card"}, {"blue", "bg"}, {"blue", "blue-soft"}, {"white", "blue"},
-		{"green", "card"}, {"green", "green-soft"}, {"white", "green"}, {"red", "card"}, {"red", "red-soft"}, {"white", "red"}, {"amber", "amber-soft"},
+		{"ink", "bg"},
+		{"ink", "card"},
+		{"muted", "bg"},
+		{"muted", "card"},
+		{"blue", "card"},
+		{"blue", "bg"},
+		{"blue", "blue-soft"},
+		{"white", "blue"},
+		{"green", "card"},
+		{"green", "green-soft"},
+		{"white", "green"},
+		{"red", "card"},
+		{"red", "red-soft"},
+		{"white", "red"},
+		{"amber", "amber-soft"},
 		{"muted", "blue-soft"},
 	} {
 		a, ok1 := colours[pair[0]]

@@ -183,8 +183,11 @@ func studentFromRow(get func(string) string, batch wire.Batch) (st wire.Student,
 		limit   int
 		to      *string
 	}{
-		{"name", "姓名", 50, &st.Name}, {"student_no", "学号", 32, &st.StudentNo}, {"school", "学校", 60, &st.School},
-		{"level", "层次", 20, &st.Level}, {"major", "专业", 60, &st.Major},
+		{"name", "姓名", 50, &st.Name},
+		{"student_no", "学号", 32, &st.StudentNo},
+		{"school", "学校", 60, &st.School},
+		{"level", "层次", 20, &st.Level},
+		{"major", "专业", 60, &st.Major},
 	} {
 		v, ok := cleanText(get(f.col), f.limit)
 		if !ok {

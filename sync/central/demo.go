@@ -121,9 +121,11 @@ func demoStudents() []wire.Student {
 		if batch == DemoBatchFree {
 			pay = wire.PaymentNone
 		}
-		return wire.Student{Ref: fmt.Sprintf("%s-%03d", batch, n), Batch: batch, Name: name, IDType: kind, IDNumber: number,
+		return wire.Student{
+			Ref: fmt.Sprintf("%s-%03d", batch, n), Batch: batch, Name: name, IDType: kind, IDNumber: number,
 			StudentNo: fmt.Sprintf("2026%s%04d", map[string]string{DemoBatchPaid: "01", DemoBatchFree: "02"}[batch], n),
-			School:    "演示大学", Level: level, Major: majors[n%len(majors)], Payment: pay}
+			School:    "演示大学", Level: level, Major: majors[n%len(majors)], Payment: pay,
+		}
 	}
 	var out []wire.Student
 	for i, stem := range []string{"甲", "乙"} {

@@ -69,7 +69,7 @@ func loadKeys(dir string) (*keyring, error) {
 		return nil, fmt.Errorf("central: keys: %s is not a signing key", fileSigning)
 	}
 	k.sign = ed25519.NewKeyFromSeed(block.Bytes)
-	k.publicKey = k.sign.Public().(ed25519.PublicKey)
+	k.publicKey = k.sign.Public().(ed25519.PublicKey) //nolint:errcheck // what crypto/ed25519 promises
 	k.signID = fingerprint(k.publicKey)
 
 	working, err := loadOrMake(dir, fileWorking, newAgeIdentity)

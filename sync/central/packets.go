@@ -212,8 +212,10 @@ func verifyOutside(raw []byte, p Packet, station ed25519.PublicKey) string {
 // recordAck writes the packet's row with the ack of its stage and tells the
 // station, all in one transaction.
 func (s *Server) recordAck(tx *bolt.Tx, p Packet) (wire.Signed, error) {
-	ack, err := s.sign(wire.TypeAck, wire.Ack{StationID: p.Station, ID: p.ID, SHA256: p.SHA256,
-		Size: p.Size, Stage: string(p.Stage), Reason: p.Reason, At: s.now().UTC()})
+	ack, err := s.sign(wire.TypeAck, wire.Ack{
+		StationID: p.Station, ID: p.ID, SHA256: p.SHA256,
+		Size: p.Size, Stage: string(p.Stage), Reason: p.Reason, At: s.now().UTC(),
+	})
 	if err != nil {
 		return wire.Signed{}, err
 	}
@@ -282,20 +284,20 @@ func (s *Server) readPacket(p Packet, station ed25519.PublicKey) (c *packet.Cont
 	}
 	pk, err := packet.Verify(raw, station)
 	if err != nil {
-		return nil, refusedSignature, nil
+		return nil, refusedSignature, nil //nolint:nilerr // the reason is the answer
 	}
 	c, err = pk.Open(s.keys.working)
 	switch {
 	case errors.Is(err, packet.ErrDecrypt):
 		return nil, refusedDecrypt, nil
 	case err != nil:
-		return nil, refusedContents, nil
+		return nil, refusedContents, nil //nolint:nilerr // the reason is the answer
 	}
 	if !decodable(c.Original) || !decodable(c.Portrait) {
 		return nil, refusedPicture, nil
 	}
 	if _, _, err := c.Manifest.Checks(); err != nil {
-		return nil, refusedContents, nil
+		return nil, refusedContents, nil //nolint:nilerr // the reason is the answer
 	}
 	return c, "", nil
 }

@@ -210,8 +210,10 @@ func policyText(p wire.Policy) string {
 }
 
 func paymentText(p wire.PaymentState) string {
-	if t, ok := map[wire.PaymentState]string{wire.PaymentNone: "无需缴费", wire.PaymentUnpaid: "未缴费", wire.PaymentPaid: "已缴费",
-		wire.PaymentDeferred: "缓缴", wire.PaymentWaived: "免缴", wire.PaymentRefunded: "已退款"}[p]; ok {
+	if t, ok := map[wire.PaymentState]string{
+		wire.PaymentNone: "无需缴费", wire.PaymentUnpaid: "未缴费", wire.PaymentPaid: "已缴费",
+		wire.PaymentDeferred: "缓缴", wire.PaymentWaived: "免缴", wire.PaymentRefunded: "已退款",
+	}[p]; ok {
 		return t
 	}
 	return string(p)

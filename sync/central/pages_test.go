@@ -260,8 +260,12 @@ func TestNamesAsPeopleTypeThem(t *testing.T) {
 		a, b string
 		same bool
 	}{
-		{"测试古丽·演示买买提", "测试古丽•演示买买提", true}, {"测试古丽·演示买买提", " 测试古丽．演示买买提", true},
-		{"DEMO STUDENT", "demo  student", true}, {"测试甲一", "测试甲 一", true}, {"测试甲一", "测试甲二", false}, {"测试·甲", "测试甲", false},
+		{"测试古丽·演示买买提", "测试古丽•演示买买提", true},
+		{"测试古丽·演示买买提", " 测试古丽．演示买买提", true},
+		{"DEMO STUDENT", "demo  student", true},
+		{"测试甲一", "测试甲 一", true},
+		{"测试甲一", "测试甲二", false},
+		{"测试·甲", "测试甲", false},
 	} {
 		if got := normalName(tc.a) == normalName(tc.b); got != tc.same {
 			t.Errorf("%q and %q: %v", tc.a, tc.b, got)
@@ -439,8 +443,10 @@ func TestAdministrator(t *testing.T) {
 	k := w.kiosk()
 	b := w.staffBrowser(w.demo.ReviewerUser, w.demo.ReviewerPassword)
 	b.want(200, b.get("/admin/batches/new"), "新建采集批次")
-	form := url.Values{"new": {"1"}, "id": {"spring"}, "school": {"演示学院"}, "title": {"春季采集"}, "spec": {"chsi"}, "policy": {"before_capture"},
-		"price": {"12.5"}, "opens": {"2026-03-01"}, "closes": {"2026-04-01"}, "review_days": {"5"}, "retain_days": {"90"}, "contact": {"客服"}, "consent_version": {"1"}}
+	form := url.Values{
+		"new": {"1"}, "id": {"spring"}, "school": {"演示学院"}, "title": {"春季采集"}, "spec": {"chsi"}, "policy": {"before_capture"},
+		"price": {"12.5"}, "opens": {"2026-03-01"}, "closes": {"2026-04-01"}, "review_days": {"5"}, "retain_days": {"90"}, "contact": {"客服"}, "consent_version": {"1"},
+	}
 	b.want(200, b.post("/admin/batches", form), "春季采集", "¥12.50")
 	b.want(200, b.get("/admin/batches/new"))
 	b.want(422, b.post("/admin/batches", form), "there is a batch with this id")

@@ -107,8 +107,10 @@ func (s *Server) orderFor(ctx context.Context, session string) (o Order, err err
 		if err != nil {
 			return err
 		}
-		o = Order{ID: id, Batch: c.Batch, StudentRef: c.StudentRef, Session: session, AmountFen: b.PriceFen,
-			State: wire.PaymentUnpaid, Provider: s.pay.Name(), CreatedAt: s.now().UTC()}
+		o = Order{
+			ID: id, Batch: c.Batch, StudentRef: c.StudentRef, Session: session, AmountFen: b.PriceFen,
+			State: wire.PaymentUnpaid, Provider: s.pay.Name(), CreatedAt: s.now().UTC(),
+		}
 		c.OrderID = id
 		if err := errors.Join(putJSON(tx, bktOrders, []byte(id), o), putJSON(tx, bktClaims, []byte(session), c)); err != nil {
 			return err

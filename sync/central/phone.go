@@ -63,14 +63,14 @@ func (s *Server) handleToken(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx := r.Context()
 	stations := map[claim.ShortID]Station{}
-	if all, err := s.Stations(ctx); err != nil {
+	all, err := s.Stations(ctx)
+	if err != nil {
 		s.phoneFail(w, err)
 		return
-	} else {
-		for _, st := range all {
-			if !st.Revoked() {
-				stations[claim.Short(st.ID)] = st
-			}
+	}
+	for _, st := range all {
+		if !st.Revoked() {
+			stations[claim.Short(st.ID)] = st
 		}
 	}
 	tok, stationID, err := claim.Verify(r.PathValue("token"), s.now(), func(id claim.ShortID) (string, []byte, bool) {
@@ -130,8 +130,7 @@ func (s *Server) handleToken(w http.ResponseWriter, r *http.Request) {
 	case late:
 		s.phoneError(w, http.StatusGone, "二维码已过期，请在现场设备上重新扫码", "This code has expired. Please scan the code on the booth again.")
 	case bound:
-		http.SetCookie(w, &http.Cookie{Name: cookiePhone, Value: fresh, Path: "/", HttpOnly: true, Secure: s.secure,
-			SameSite: http.SameSiteLaxMode, MaxAge: int(phoneTTL / time.Second)})
+		s.setCookie(w, cookiePhone, fresh, http.SameSiteLaxMode, int(phoneTTL/time.Second))
 		fallthrough
 	case again:
 		http.Redirect(w, r, "/m/", http.StatusSeeOther)
@@ -198,8 +197,10 @@ type phoneCard struct {
 
 func card(st wire.Student, b wire.Batch) phoneCard {
 	kind := map[wire.IDType]string{wire.IDResident: "居民身份证", wire.IDHMT: "港澳台居民证件", wire.IDPassport: "护照", wire.IDOther: "其他证件"}[st.IDType]
-	return phoneCard{Ref: st.Ref, Name: roster.MaskName(st.Name), Number: roster.MaskNumber(st.IDNumber), NumberKind: kind,
-		School: st.School, Level: st.Level, Major: st.Major, Title: b.Title, StudentNo: st.StudentNo}
+	return phoneCard{
+		Ref: st.Ref, Name: roster.MaskName(st.Name), Number: roster.MaskNumber(st.IDNumber), NumberKind: kind,
+		School: st.School, Level: st.Level, Major: st.Major, Title: b.Title, StudentNo: st.StudentNo,
+	}
 }
 
 // phoneView is what the phone's page shows.
@@ -242,10 +243,16 @@ type photoView struct {
 func yuan(fen int) string { return fmt.Sprintf("%d.%02d", fen/100, fen%100) }
 
 func (s *Server) phoneView(ctx context.Context, ps phoneSession) (v phoneView, err error) {
-	v = phoneView{CSRF: s.csrfToken(ps.cookie), Stage: "identify", Sandbox: s.pay == PaymentProvider(s.sandbox), Step: 1,
+	v = phoneView{
+		CSRF: s.csrfToken(ps.cookie), Stage: "identify", Sandbox: s.pay == PaymentProvider(s.sandbox), Step: 1,
 		Locked: ps.claim.Tries >= maxIdentify,
-		IDTypes: []option{{"resident", "居民身份证", "Resident ID"}, {"hmt", "港澳台居民证件", "HK / Macau / Taiwan permit"},
-			{"passport", "护照", "Passport"}, {"other", "其他", "Other"}}}
+		IDTypes: []option{
+			{"resident", "居民身份证", "Resident ID"},
+			{"hmt", "港澳台居民证件", "HK / Macau / Taiwan permit"},
+			{"passport", "护照", "Passport"},
+			{"other", "其他", "Other"},
+		},
+	}
 	if ps.claim.StudentRef != "" && ps.claim.OrderID != "" {
 		// Notifications may be lost: every look at an unpaid order asks again.
 		if _, err := s.refreshOrder(ctx, ps.claim.OrderID); err != nil {

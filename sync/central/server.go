@@ -170,6 +170,14 @@ func (s *Server) harden(next http.Handler) http.Handler {
 	})
 }
 
+// setCookie sets a cookie that no script can read, for maxAge seconds; a
+// negative maxAge takes it away.
+func (s *Server) setCookie(w http.ResponseWriter, name, value string, sameSite http.SameSite, maxAge int) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever phones and staff come by https; a trial by http needs cookies too
+		Name: name, Value: value, Path: "/", HttpOnly: true, Secure: s.secure, SameSite: sameSite, MaxAge: maxAge,
+	})
+}
+
 // update runs one durable transaction.
 func (s *Server) update(ctx context.Context, fn func(*bolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {

@@ -198,8 +198,7 @@ func (s *Server) postLogin(w http.ResponseWriter, r *http.Request) {
 		s.staffFail(w, err)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookieStaff, Value: cookie, Path: "/", HttpOnly: true, Secure: s.secure,
-		SameSite: http.SameSiteStrictMode, MaxAge: int(loginTTL / time.Second)})
+	s.setCookie(w, cookieStaff, cookie, http.SameSiteStrictMode, int(loginTTL/time.Second))
 	http.Redirect(w, r, "/review", http.StatusSeeOther)
 }
 
@@ -208,7 +207,7 @@ func (s *Server) postLogout(w http.ResponseWriter, r *http.Request, ss staffSess
 		s.staffFail(w, err)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookieStaff, Path: "/", HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteStrictMode, MaxAge: -1})
+	s.setCookie(w, cookieStaff, "", http.SameSiteStrictMode, -1)
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
@@ -241,9 +240,16 @@ type queueTab struct {
 func (ss staffSession) mayReview(p Packet) bool { return p.Batch == "" || ss.user.MayReview(p.Batch) }
 
 func (s *Server) showQueue(w http.ResponseWriter, r *http.Request, ss staffSession) {
-	v := queueView{frame: s.frame(ss, "review"), Status: r.URL.Query().Get("status"), Batch: r.URL.Query().Get("batch"),
-		Tabs: []queueTab{{wire.VerdictInReview, "待审核", "To review", 0}, {wire.VerdictConflict, "冲突", "Conflict", 0},
-			{wire.VerdictApproved, "已通过", "Approved", 0}, {wire.VerdictRejected, "已退回", "Rejected", 0}, {string(StageRefused), "无法使用", "Refused", 0}}}
+	v := queueView{
+		frame: s.frame(ss, "review"), Status: r.URL.Query().Get("status"), Batch: r.URL.Query().Get("batch"),
+		Tabs: []queueTab{
+			{wire.VerdictInReview, "待审核", "To review", 0},
+			{wire.VerdictConflict, "冲突", "Conflict", 0},
+			{wire.VerdictApproved, "已通过", "Approved", 0},
+			{wire.VerdictRejected, "已退回", "Rejected", 0},
+			{string(StageRefused), "无法使用", "Refused", 0},
+		},
+	}
 	if !slices.ContainsFunc(v.Tabs, func(t queueTab) bool { return t.Status == v.Status }) {
 		v.Status = wire.VerdictInReview
 	}
@@ -438,8 +444,10 @@ func (s *Server) reviewItem(ctx context.Context, p Packet) (reviewItem, error) {
 	// What needs a look comes first.
 	order := map[string]int{"fail": 0, "warn": 1, "unknown": 2, "manual": 3, "pass": 4}
 	slices.SortStableFunc(checks, func(a, b packet.Check) int { return order[a.Status] - order[b.Status] })
-	return reviewItem{Packet: p, Verdict: verdict, Checks: checks, Overrides: c.Manifest.Overrides, Manifest: c.Manifest,
-		Decidable: p.State == wire.VerdictInReview || p.State == wire.VerdictConflict}, nil
+	return reviewItem{
+		Packet: p, Verdict: verdict, Checks: checks, Overrides: c.Manifest.Overrides, Manifest: c.Manifest,
+		Decidable: p.State == wire.VerdictInReview || p.State == wire.VerdictConflict,
+	}, nil
 }
 
 func (s *Server) showPicture(w http.ResponseWriter, r *http.Request, ss staffSession) {
@@ -644,10 +652,12 @@ func (s *Server) postBatch(w http.ResponseWriter, r *http.Request, ss staffSessi
 		return t
 	}
 	price, perr := parseYuan(f("price"))
-	v.Batch = wire.Batch{ID: f("id"), School: f("school"), Title: f("title"), Spec: f("spec"), PriceFen: price, Policy: wire.Policy(f("policy")),
+	v.Batch = wire.Batch{
+		ID: f("id"), School: f("school"), Title: f("title"), Spec: f("spec"), PriceFen: price, Policy: wire.Policy(f("policy")),
 		Opens: day("opens"), Closes: day("closes"), CoversZH: f("covers_zh"), CoversEN: f("covers_en"), ReviewDays: whole("review_days"),
 		Contact: f("contact"), ConsentZH: f("consent_zh"), ConsentEN: f("consent_en"), ConsentVer: f("consent_version"),
-		RetainDays: whole("retain_days"), PhoneBaseURL: f("phone_base_url")}
+		RetainDays: whole("retain_days"), PhoneBaseURL: f("phone_base_url"),
+	}
 	if err == nil {
 		err = perr
 	}

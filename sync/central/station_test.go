@@ -47,14 +47,16 @@ func TestARealStation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	box, err := outbox.Open(dir+"/outbox", outbox.Options{Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
+	box, err := outbox.Open(dir+"/outbox", outbox.Options{
+		Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
 		Verify: func(b []byte) (packet.Header, error) {
 			p, err := packet.Verify(b, key.Public().(ed25519.PublicKey))
 			if err != nil {
 				return packet.Header{}, err
 			}
 			return p.Header, nil
-		}})
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,8 +65,10 @@ func TestARealStation(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	worker, err := uplink.NewWorker(uplink.Params{Enrolment: enrolment, Key: key, Roster: list, Outbox: box, Version: "test", Now: w.clock.now,
-		Network: func(context.Context, func()) error { return nil }})
+	worker, err := uplink.NewWorker(uplink.Params{
+		Enrolment: enrolment, Key: key, Roster: list, Outbox: box, Version: "test", Now: w.clock.now,
+		Network: func(context.Context, func()) error { return nil },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/yunzhao-station/yunzhao/sync/wire"
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // Buckets of the index. Values are JSON; keys joined with a zero byte keep
@@ -93,7 +94,7 @@ func openIndex(dir string) (db *bolt.DB, err error) {
 		}
 	}
 	db, err = open(path)
-	if errors.Is(err, bolt.ErrTimeout) {
+	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, ErrLocked
 	}
 	if err != nil {
@@ -311,8 +312,10 @@ func appendAudit(tx *bolt.Tx, now time.Time, actor, action, target, detail strin
 	if err != nil {
 		return fmt.Errorf("central: audit: %w", err)
 	}
-	e := AuditEntry{Seq: n, At: now.UTC(), Actor: actor, Action: action, Target: target, Detail: detail,
-		Prev: string(tx.Bucket(bktMeta).Get(keyAuditHead))}
+	e := AuditEntry{
+		Seq: n, At: now.UTC(), Actor: actor, Action: action, Target: target, Detail: detail,
+		Prev: string(tx.Bucket(bktMeta).Get(keyAuditHead)),
+	}
 	raw, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("central: audit: %w", err)

@@ -246,9 +246,9 @@ func TestParseEnrollCode(t *testing.T) {
 		{"ABCD.0123456789abcdeg", "", "", false},
 		{strings.Repeat("A", 200) + ".0123456789abcdef", "", "", false},
 	} {
-		one, print, err := keys.ParseEnrollCode(tc.in)
-		if (err == nil) != tc.ok || one != tc.one || print != tc.print {
-			t.Errorf("%q: %q %q %v", tc.in, one, print, err)
+		one, fingerprint, err := keys.ParseEnrollCode(tc.in)
+		if (err == nil) != tc.ok || one != tc.one || fingerprint != tc.print {
+			t.Errorf("%q: %q %q %v", tc.in, one, fingerprint, err)
 		}
 	}
 }
@@ -256,8 +256,8 @@ func TestParseEnrollCode(t *testing.T) {
 func FuzzParseEnrollCode(f *testing.F) {
 	f.Add("ABCD.0123456789abcdef")
 	f.Fuzz(func(t *testing.T, s string) {
-		if one, print, err := keys.ParseEnrollCode(s); err == nil && (one == "" || len(print) < keys.FingerprintChars) {
-			t.Fatal(one, print)
+		if one, fingerprint, err := keys.ParseEnrollCode(s); err == nil && (one == "" || len(fingerprint) < keys.FingerprintChars) {
+			t.Fatal(one, fingerprint)
 		}
 	})
 }

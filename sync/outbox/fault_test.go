@@ -195,9 +195,9 @@ func TestIndexFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := open(t, t.TempDir(), options())
 			s := sealed(t, 1, 1)
-			real := o.update
+			commit := o.update
 			o.update = func(fn func(tx *bbolt.Tx) error) error {
-				return real(func(tx *bbolt.Tx) error {
+				return commit(func(tx *bbolt.Tx) error {
 					if err := fn(tx); err != nil {
 						return err
 					}
@@ -222,7 +222,7 @@ func TestIndexFailures(t *testing.T) {
 			if o.Stats().Total != 0 {
 				t.Error("shown as saved")
 			}
-			o.update = real
+			o.update = commit
 			// Withdrawn, nothing comes back.
 			if err := o.Withdraw(s); err != nil {
 				t.Fatal(err)

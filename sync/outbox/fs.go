@@ -49,7 +49,7 @@ func (osFS) Create(path string) (file, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode)
 }
 
-func (osFS) Rename(from, to string) error               { return os.Rename(from, to) }
+func (osFS) Rename(from, to string) error               { return os.Rename(from, to) } //nolint:gosec // names are made of digests, below the operator's directory
 func (osFS) Remove(path string) error                   { return os.Remove(path) }
 func (osFS) SyncFile(path string) error                 { return syncPath(path) }
 func (osFS) SyncDir(path string) error                  { return syncPath(path) }

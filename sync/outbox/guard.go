@@ -53,7 +53,7 @@ const (
 
 // Refusal is why no new session may start now. It is an error with words for
 // the desk.
-type Refusal struct {
+type Refusal struct { //nolint:errname // read as the answer of Guard, which is what it is
 	Code   string
 	ZH, EN string // what to do
 	Err    error  // optional cause

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -38,7 +37,7 @@ func verifyOwn(b []byte) (packet.Header, error) {
 	return p.Header, nil
 }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func options() Options {
 	return Options{Verify: verifyOwn, Now: func() time.Time { return t0 }, Log: quiet(), Limits: Limits{MinFree: 1}}

@@ -186,7 +186,7 @@ func (o *Outbox) alarm(code, id, detail string) {
 // quarantine, never deleted and never sent.
 func (o *Outbox) adopt(sha string) (Entry, bool, error) {
 	path := o.path(sha)
-	e, code, err := o.inspect(sha, path)
+	e, code, err := o.inspect(sha)
 	if code == "" && err != nil {
 		return Entry{}, false, err
 	}
@@ -212,7 +212,7 @@ func (o *Outbox) adopt(sha string) (Entry, bool, error) {
 
 // inspect returns the entry for a file, or an alarm code with its reason, or
 // a plain error when the disk would not give the file.
-func (o *Outbox) inspect(sha, path string) (Entry, string, error) {
+func (o *Outbox) inspect(sha string) (Entry, string, error) {
 	b, fault, err := o.readFile(Entry{SHA256: sha})
 	switch {
 	case fault == Damaged:

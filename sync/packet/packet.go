@@ -162,7 +162,7 @@ var (
 func mustEnc() cbor.EncMode {
 	m, err := cbor.CoreDetEncOptions().EncMode() // RFC 8949 section 4.2.1
 	if err != nil {
-		panic(err) // constant options: a programming error, at start
+		panic(err) //nolint:forbidigo // constant options: a slip of ours that no test survives
 	}
 	return m
 }
@@ -178,7 +178,7 @@ func mustDec() cbor.DecMode {
 		MaxMapPairs:       16,
 	}.DecMode()
 	if err != nil {
-		panic(err) // constant options: a programming error, at start
+		panic(err) //nolint:forbidigo // constant options: a slip of ours that no test survives
 	}
 	return m
 }
@@ -241,7 +241,8 @@ func Seal(in Input, recipients []age.Recipient, key ed25519.PrivateKey) (*Sealed
 	if err != nil {
 		return nil, fmt.Errorf("packet: seal: read back: %w", err)
 	}
-	if err := p.Verify(key.Public().(ed25519.PublicKey)); err != nil {
+	public := key.Public().(ed25519.PublicKey) //nolint:errcheck // what crypto/ed25519 promises
+	if err := p.Verify(public); err != nil {
 		return nil, fmt.Errorf("packet: seal: read back: %w", err)
 	}
 	return &Sealed{ID: h.ID, SHA256: p.SHA256, Bytes: out, Header: h, AuditHead: m.AuditHead}, nil

@@ -238,30 +238,30 @@ type sigParams struct {
 // ;nonce, ;keyid and ;alg, each once, in any order.
 func parseSigParams(s string) (sigParams, error) {
 	var p sigParams
-	bad := func(what string) (sigParams, error) {
-		return sigParams{}, fmt.Errorf("%w: %s", ErrMalformed, what)
+	bad := func(what string) error {
+		return fmt.Errorf("%w: %s", ErrMalformed, what)
 	}
 	if len(s) > maxSigHeader {
-		return bad("Signature-Input is too long")
+		return sigParams{}, bad("Signature-Input is too long")
 	}
 	list, rest, ok := strings.Cut(s, ")")
 	if !ok || !strings.HasPrefix(list, "(") {
-		return bad("no list of components")
+		return sigParams{}, bad("no list of components")
 	}
 	for item := range strings.SplitSeq(list[1:], " ") {
 		if len(item) < 3 || item[0] != '"' || item[len(item)-1] != '"' || !plainString(item[1:len(item)-1]) {
-			return bad("component is not a string")
+			return sigParams{}, bad("component is not a string")
 		}
 		p.components = append(p.components, item[1:len(item)-1])
 	}
 	seen := map[string]bool{}
 	for rest != "" {
 		if rest[0] != ';' {
-			return bad("parameters are not separated by ;")
+			return sigParams{}, bad("parameters are not separated by ;")
 		}
 		name, after, ok := strings.Cut(rest[1:], "=")
 		if !ok || seen[name] {
-			return bad("parameter without a value or given twice")
+			return sigParams{}, bad("parameter without a value or given twice")
 		}
 		seen[name] = true
 		if name == "created" {
@@ -271,17 +271,17 @@ func parseSigParams(s string) (sigParams, error) {
 			}
 			n, err := strconv.ParseInt(after[:end], 10, 64)
 			if err != nil || n < 0 || n > 1<<40 {
-				return bad("created is not a time")
+				return sigParams{}, bad("created is not a time")
 			}
 			p.created, rest = n, after[end:]
 			continue
 		}
 		if !strings.HasPrefix(after, `"`) {
-			return bad("parameter is not a string")
+			return sigParams{}, bad("parameter is not a string")
 		}
 		val, tail, ok := strings.Cut(after[1:], `"`)
 		if !ok || !plainString(val) {
-			return bad("parameter is not a plain string")
+			return sigParams{}, bad("parameter is not a plain string")
 		}
 		rest = tail
 		switch name {
@@ -291,14 +291,14 @@ func parseSigParams(s string) (sigParams, error) {
 			p.keyID = val
 		case "alg":
 			if val != "ed25519" {
-				return bad("algorithm is not ed25519")
+				return sigParams{}, bad("algorithm is not ed25519")
 			}
 		default:
-			return bad("unknown parameter")
+			return sigParams{}, bad("unknown parameter")
 		}
 	}
 	if !seen["created"] || !seen["alg"] || p.keyID == "" || len(p.nonce) < nonceBytes {
-		return bad("created, nonce, keyid or alg is missing")
+		return sigParams{}, bad("created, nonce, keyid or alg is missing")
 	}
 	return p, nil
 }

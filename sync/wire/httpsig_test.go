@@ -48,11 +48,11 @@ func TestSignedRequestVerifies(t *testing.T) {
 		name, method, target, offset string
 		body                         string
 	}{
-		{"get without query", "GET", "/v1/verdicts", "", ""},
-		{"get with query", "GET", "/v1/roster?since=12", "", ""},
-		{"post", "POST", "/v1/packets:declare", "", `{"packets":[]}`},
+		{"get without query", http.MethodGet, "/v1/verdicts", "", ""},
+		{"get with query", http.MethodGet, "/v1/roster?since=12", "", ""},
+		{"post", http.MethodPost, "/v1/packets:declare", "", `{"packets":[]}`},
 		{"patch with offset", "PATCH", "/v1/packets/01J", "4096", "bytes"},
-		{"escaped path", "GET", "/v1/claims/a%2Fb", "", ""},
+		{"escaped path", http.MethodGet, "/v1/claims/a%2Fb", "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			req := signed(t, tc.method, tc.target, []byte(tc.body), tc.offset)
@@ -73,7 +73,7 @@ func TestSignedRequestOverRealHTTP(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	req, err := http.NewRequest("POST", srv.URL+"/v1/packets:declare?x=1&y=%20", strings.NewReader("hello"))
+	req, err := http.NewRequest(http.MethodPost, srv.URL+"/v1/packets:declare?x=1&y=%20", strings.NewReader("hello"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,11 +152,14 @@ func TestClockSkew(t *testing.T) {
 		off  time.Duration
 		ok   bool
 	}{
-		{"same", 0, true}, {"edge late", time.Minute, true}, {"edge early", -time.Minute, true},
-		{"late", time.Minute + time.Second, false}, {"early", -time.Minute - time.Second, false},
+		{"same", 0, true},
+		{"edge late", time.Minute, true},
+		{"edge early", -time.Minute, true},
+		{"late", time.Minute + time.Second, false},
+		{"early", -time.Minute - time.Second, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			req := signed(t, "GET", "/v1/verdicts?since=0", nil, "")
+			req := signed(t, http.MethodGet, "/v1/verdicts?since=0", nil, "")
 			id, _, err := wire.VerifyRequest(req, nil, lookupOne("st-1", key), at.Add(tc.off), time.Minute)
 			if tc.ok != (err == nil) || (!tc.ok && !errors.Is(err, wire.ErrClock)) {
 				t.Fatalf("err = %v", err)
@@ -179,7 +182,7 @@ func TestSignRequestRefusesBadInput(t *testing.T) {
 		"newline in id": {"a\nb", testKey("station")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			req := httptest.NewRequest("GET", "/", nil)
+			req := httptest.NewRequest(http.MethodGet, "/", nil)
 			if err := wire.SignRequest(req, nil, tc.id, tc.key, at); err == nil {
 				t.Fatal("no error")
 			}
@@ -193,7 +196,7 @@ func FuzzVerifyRequest(f *testing.F) {
 	f.Add(`sig1=("a`, ":")
 	key := testKey("other")
 	f.Fuzz(func(t *testing.T, input, sig string) {
-		req := httptest.NewRequest("GET", "/v1/roster?since=1", nil)
+		req := httptest.NewRequest(http.MethodGet, "/v1/roster?since=1", nil)
 		req.Header.Set(wire.HeaderSignatureInput, input)
 		req.Header.Set(wire.HeaderSignature, sig)
 		req.Header.Set(wire.HeaderContentDigest, wire.ContentDigest(nil))

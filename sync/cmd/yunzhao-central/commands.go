@@ -47,7 +47,7 @@ type env struct {
 }
 
 func (e *env) printf(format string, args ...any) {
-	fmt.Fprintf(e.out, format, args...) //nolint:errcheck // a closed pipe has nobody to tell
+	fmt.Fprintf(e.out, format, args...)
 }
 
 type dataFlag struct {
@@ -81,7 +81,7 @@ func (c *serveCmd) Run(e *env) (err error) {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	defer l.Close() //nolint:errcheck // Serve closes it first
+	defer l.Close()
 	scheme := "http"
 	if c.TLSCert != "" {
 		scheme = "https"
@@ -100,7 +100,7 @@ func (c *serveCmd) Run(e *env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	stopControl, err := s.StartControl()
+	stopControl, err := s.StartControl(e.ctx)
 	if err != nil {
 		return err
 	}
@@ -198,9 +198,11 @@ type batchAddCmd struct {
 
 // Run sends the whole batch; the server checks every field.
 func (c *batchAddCmd) Run(e *env) error {
-	b := wire.Batch{ID: c.ID, School: c.School, Title: c.Title, Spec: c.Spec, PriceFen: c.PriceFen, Policy: wire.Policy(c.Policy),
+	b := wire.Batch{
+		ID: c.ID, School: c.School, Title: c.Title, Spec: c.Spec, PriceFen: c.PriceFen, Policy: wire.Policy(c.Policy),
 		CoversZH: c.CoversZH, CoversEN: c.CoversEN, ReviewDays: c.ReviewDays, Contact: c.Contact, ConsentVer: c.ConsentVer,
-		RetainDays: c.RetainDays, PhoneBaseURL: c.PhoneURL}
+		RetainDays: c.RetainDays, PhoneBaseURL: c.PhoneURL,
+	}
 	y, m, d := time.Now().Date()
 	today := time.Date(y, m, d, 0, 0, 0, 0, time.Local)
 	for _, f := range []struct {
