@@ -104,19 +104,19 @@ func appendEXIF(b []byte, dpi uint32) []byte {
 	b = append(b, 0xFF, mAPP1, length>>8, length&0xFF)
 	b = append(b, "Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08"...)
 	b = be.AppendUint16(b, entries)
-	entry := func(tag, typ uint16, count, value uint32) {
+	entry := func(tag, typ uint16, value uint32) { // one value each
 		b = be.AppendUint16(b, tag)
 		b = be.AppendUint16(b, typ)
-		b = be.AppendUint32(b, count)
+		b = be.AppendUint32(b, 1)
 		b = be.AppendUint32(b, value)
 	}
-	entry(0x011A, 5, 1, ratios)
-	entry(0x011B, 5, 1, ratios+8)
-	entry(0x0128, 3, 1, 2<<16) // inches
-	entry(0x8769, 4, 1, exifIFD)
+	entry(0x011A, 5, ratios)
+	entry(0x011B, 5, ratios+8)
+	entry(0x0128, 3, 2<<16) // inches
+	entry(0x8769, 4, exifIFD)
 	b = be.AppendUint32(b, 0)
 	b = be.AppendUint16(b, 1)
-	entry(0xA001, 3, 1, 1<<16) // sRGB
+	entry(0xA001, 3, 1<<16) // sRGB
 	b = be.AppendUint32(b, 0)
 	for range 2 {
 		b = be.AppendUint32(b, dpi)

@@ -155,7 +155,7 @@ func TestEXIFPointingNowhereIsIgnored(t *testing.T) {
 
 func TestLoadImageKinds(t *testing.T) {
 	src := picture(60, 40)
-	var rgba, deep, pal, gray, clear bytes.Buffer
+	var rgba, deep, pal, gray, nrgba bytes.Buffer
 	d := image.NewNRGBA64(src.Rect)
 	p := image.NewPaletted(src.Rect, color.Palette{color.Black, color.White, color.RGBA{200, 0, 0, 255}})
 	g := image.NewGray(src.Rect)
@@ -167,7 +167,7 @@ func TestLoadImageKinds(t *testing.T) {
 			g.SetGray(x, y, color.Gray{90})
 		}
 	}
-	for w, m := range map[*bytes.Buffer]image.Image{&rgba: src, &deep: d, &pal: p, &gray: g, &clear: c} {
+	for w, m := range map[*bytes.Buffer]image.Image{&rgba: src, &deep: d, &pal: p, &gray: g, &nrgba: c} {
 		if err := png.Encode(w, m); err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +180,7 @@ func TestLoadImageKinds(t *testing.T) {
 		"16 bit png":      {deep.Bytes(), src.RGBAAt(30, 20)},
 		"palette png":     {pal.Bytes(), color.RGBA{200, 0, 0, 255}},
 		"gray png":        {gray.Bytes(), color.RGBA{90, 90, 90, 255}},
-		"transparent png": {clear.Bytes(), color.RGBA{255, 255, 255, 255}},
+		"transparent png": {nrgba.Bytes(), color.RGBA{255, 255, 255, 255}},
 		"jpeg":            {encode(t, src, 98, S444), src.RGBAAt(30, 20)},
 		"gray jpeg":       {encode(t, src, 98, SGray), color.RGBA{}},
 	} {

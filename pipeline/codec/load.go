@@ -55,7 +55,7 @@ func readFile(path string) ([]byte, error) {
 		}
 		return nil, refuse(err, "无法打开这个文件。", "The file cannot be opened.")
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
 		return nil, refuse(err, "无法读取这个文件。", "The file cannot be read.")

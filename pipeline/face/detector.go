@@ -127,7 +127,7 @@ func (d *Detector) Detect(gray *image.Gray, opt Options) ([]Face, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := d.scratch.Get().(*scratch)
+	s := d.scratch.Get().(*scratch) //nolint:errcheck // the pool holds nothing else
 	defer d.scratch.Put(s)
 	return d.detect(v, opt.withDefaults(v), s), nil
 }

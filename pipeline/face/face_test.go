@@ -35,7 +35,7 @@ func portrait(t testing.TB, name string) *image.NRGBA {
 		if err != nil {
 			continue
 		}
-		defer f.Close() //nolint:errcheck // read or test output only
+		defer f.Close()
 		img, err := png.Decode(f)
 		if err != nil {
 			t.Fatalf("decode %s: %v", path, err)
@@ -381,7 +381,10 @@ func TestMalformedPictures(t *testing.T) {
 		}
 	}
 	for _, opt := range []Options{
-		{MinSize: math.NaN()}, {MaxSize: math.Inf(1)}, {MinSize: math.Inf(1)}, {MinSize: 500, MaxSize: 20},
+		{MinSize: math.NaN()},
+		{MaxSize: math.Inf(1)},
+		{MinSize: math.Inf(1)},
+		{MinSize: 500, MaxSize: 20},
 		{MinSize: -5, MaxSize: -5, MinScore: math.NaN(), MaxFaces: -1},
 	} {
 		find(t, wall(120, 90), opt)

@@ -178,7 +178,7 @@ func (m *Meter) Full(in Input) []Measurement {
 		main = &in.Faces[0]
 	}
 	if in.Frame != nil && main != nil && whole(in.Frame, in.Frame.Rect.Dx(), in.Frame.Rect.Dy()) {
-		q := m.patches.Get().(*patch)
+		q := m.patch()
 		defer m.patches.Put(q)
 		if q.cut(in.Frame, *main, fullUnit) {
 			p = q
@@ -198,13 +198,18 @@ func (m *Meter) Full(in Input) []Measurement {
 	return r
 }
 
+// patch takes a used or new patch from the pool; its user puts it back.
+func (m *Meter) patch() *patch {
+	return m.patches.Get().(*patch) //nolint:errcheck // the pool holds nothing else
+}
+
 // CheekWidth is the width of face f between the cheeks, ears not counted, in
 // pixels of the frame: what face_width will be, before there is a crop. Where
 // hair hides the cheeks, measured is false and the width an average proportion.
 func (m *Meter) CheekWidth(frame *image.RGBA, f face.Face) (width float64, measured bool) {
 	half := averageHalfFace
 	if frame != nil && whole(frame, frame.Rect.Dx(), frame.Rect.Dy()) {
-		p := m.patches.Get().(*patch)
+		p := m.patch()
 		defer m.patches.Put(p)
 		if p.cut(frame, f, liveUnit) {
 			half, measured = p.cheeks(nil)
@@ -228,7 +233,7 @@ func (m *Meter) Live(small *image.RGBA, faces []face.Face, scale float64) []Meas
 		main = &faces[0]
 	}
 	if small != nil && main != nil && whole(small, small.Rect.Dx(), small.Rect.Dy()) {
-		q := m.patches.Get().(*patch)
+		q := m.patch()
 		defer m.patches.Put(q)
 		if q.cut(small, *main, liveUnit) {
 			p = q

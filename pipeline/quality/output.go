@@ -15,13 +15,13 @@ type output struct {
 	cut, portrait, plate *image.RGBA // nil when absent or of another size
 	alpha                []uint8     // w×h, nil when absent
 
-	hasFace            bool
-	eyes               face.Point // between the pupils, output px
-	left, right        face.Point // pupils
-	ied, chinY         float64
-	halfFace           float64 // measured cheek-to-cheek half width, 0 = unknown
-	crownY             float64
-	crownKnown, bodyOK bool
+	hasFace     bool
+	eyes        face.Point // between the pupils, output px
+	left, right face.Point // pupils
+	ied, chinY  float64
+	halfFace    float64 // measured cheek-to-cheek half width, 0 = unknown
+	crownY      float64
+	crownKnown  bool
 }
 
 // newOutput places the face on the output grid and drops pictures that do not
@@ -103,7 +103,7 @@ func (o *output) findCrown() {
 		return
 	}
 	x0, x1 := max(int(o.eyes.X-1.2*o.ied), 0), min(int(o.eyes.X+1.2*o.ied), o.w)
-	for y := 0; y < min(int(o.eyes.Y), o.h); y++ {
+	for y := range min(int(o.eyes.Y), o.h) {
 		sum := 0
 		for x := x0; x < x1; x++ {
 			sum += int(o.alpha[y*o.w+x])

@@ -41,7 +41,7 @@ func portrait(t testing.TB, name string) *image.NRGBA {
 		if err != nil {
 			continue
 		}
-		defer f.Close() //nolint:errcheck // read or test output only
+		defer f.Close()
 		img, err := png.Decode(f)
 		if err != nil {
 			t.Fatalf("decode %s: %v", path, err)
@@ -245,7 +245,7 @@ func savePNG(t testing.TB, name string, img image.Image) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // read or test output only
+	defer f.Close()
 	if err := png.Encode(f, img); err != nil {
 		t.Fatal(err)
 	}

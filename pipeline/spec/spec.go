@@ -88,7 +88,7 @@ type Backdrop struct {
 	Color color.RGBA // opaque; meaningless with Keep
 }
 
-// Windows of the geometry, in output pixels.
+// Geometry is the windows that the face must stand in, in output pixels.
 type Geometry struct {
 	CrownMargin Range // crown → upper edge
 	EyeLine     Range // pupils → upper edge
@@ -234,7 +234,7 @@ func LoadFile(path string) (*Spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read standard: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("read standard %s: %w", path, err)

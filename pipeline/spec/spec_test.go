@@ -209,8 +209,15 @@ func TestRange(t *testing.T) {
 		v    float64
 		want int
 	}{
-		{Range{1, 2}, 1, 0}, {Range{1, 2}, 2, 0}, {Range{1, 2}, .9, -1}, {Range{1, 2}, 2.1, 1},
-		{Range{nan, 2}, -1e9, 0}, {Range{nan, 2}, 3, 1}, {Range{1, nan}, 1e9, 0}, {Range{1, nan}, 0, -1}, {Open(), 5, 0},
+		{Range{1, 2}, 1, 0},
+		{Range{1, 2}, 2, 0},
+		{Range{1, 2}, .9, -1},
+		{Range{1, 2}, 2.1, 1},
+		{Range{nan, 2}, -1e9, 0},
+		{Range{nan, 2}, 3, 1},
+		{Range{1, nan}, 1e9, 0},
+		{Range{1, nan}, 0, -1},
+		{Open(), 5, 0},
 	} {
 		if got := tc.r.Compare(tc.v); got != tc.want {
 			t.Errorf("%v in %v: %d, want %d", tc.v, tc.r, got, tc.want)
