@@ -80,9 +80,9 @@ func giveScratch(b []byte) {
 }
 
 // previewStretch is how far a reduced decode may be enlarged, in sixteenths: a
-// mirror a fifth larger than half a 1080p frame is still drawn from the half,
+// mirror a quarter larger than half a 1080p frame is still drawn from the half,
 // which takes a third of the time and looks the same at arm's length.
-const previewStretch = 19
+const previewStretch = 20
 
 // previewScale is the smallest of the scales with vectorised transforms that
 // covers dst but for the stretch; the odd ones decode slower than the whole
