@@ -68,8 +68,8 @@ func guessBackdrop(k *scratch, frame *image.RGBA, area Rect, hd head, w, h int) 
 		for x := range w {
 			side := float64(x) < .12*float64(w) || float64(x) >= .88*float64(w)
 			top := float64(y) < .10*float64(h)
-			clear := math.Abs(float64(x)-cx) > .75*fw || float64(y) < fy-.6*fw
-			if (side && float64(y) < chin || top) && clear {
+			free := math.Abs(float64(x)-cx) > .75*fw || float64(y) < fy-.6*fw
+			if (side && float64(y) < chin || top) && free {
 				in[y*w+x] = 1
 				total++
 			}

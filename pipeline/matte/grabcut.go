@@ -51,12 +51,13 @@ func (m *Matter) segmentClutter(s *Segmentation) error {
 	clear(c.e)
 	clear(c.local)
 	c.tidy()
-	s.wall = c.surroundings(m)
+	wall := c.surroundings(m)
+	s.wall = wall
 	for ch := range c.fit {
 		clear(c.fit[ch])
 	}
 	c.noiseGain = [3]float32{1, 1, 1}
-	c.weighClutter()
+	c.weighClutter(wall)
 	return nil
 }
 
@@ -71,7 +72,7 @@ func (c *cutter) grab() error {
 	}
 	resample(rgb, w, h, frameRows(c.frame), c.frame.Rect.Dx(), c.frame.Rect.Dy(), c.area)
 	labels := c.k.u8.take(w * h)
-	c.seeds(labels, w, h)
+	c.seeds(labels, w)
 	if err := grabCut(rgb, labels, w, h); err != nil {
 		return err
 	}
@@ -93,8 +94,8 @@ func (c *cutter) grab() error {
 }
 
 // seeds labels where, relative to the face, the person is, may be, need not be
-// and is not, in a picture of w×h of the region.
-func (c *cutter) seeds(labels []uint8, w, h int) {
+// and is not, in a picture of the region that is w pixels wide.
+func (c *cutter) seeds(labels []uint8, w int) {
 	k := float32(w) / float32(c.w)
 	cx, fw, fh, fy, chin := c.cx*k, c.fw*k, c.fh*k, c.fy*k, c.chin*k
 	for i := range labels {
@@ -135,7 +136,7 @@ func grabCut(rgb [3][]float32, labels []uint8, w, h int) error {
 	models := [2]gocv.Mat{gocv.NewMat(), gocv.NewMat()}
 	defer func() {
 		for _, m := range []*gocv.Mat{&img, &mask, &models[0], &models[1]} {
-			m.Close() // frees C memory; its error is always nil
+			_ = m.Close() // frees C memory; its error is always nil
 		}
 	}()
 	pix, err := img.DataPtrUint8()
@@ -253,10 +254,9 @@ func (b *paintedBackdrop) variance(x, y, _ float64) [3]float32 {
 
 // weighClutter fills evidence, contrast and confidence from how unlike its
 // surroundings the person is.
-func (c *cutter) weighClutter() {
+func (c *cutter) weighClutter(wall *paintedBackdrop) {
 	w, h := c.w, c.h
 	logs := newLogTable()
-	wall := c.wall.(*paintedBackdrop)
 	for ch := range c.rho { // the frame's colours are still there
 		for i, v := range c.rho[ch] {
 			c.rho[ch][i] = logs.at(v) - logs.at(wall.colour[ch][i])

@@ -8,7 +8,8 @@
 // becomes the portrait, decides which pixels are mixtures of person and
 // backdrop, solves their coverage (alpha) and replaces the backdrop's share of
 // their colour. Without a plate the backdrop is estimated from the frame's own
-// border, with an honestly lower confidence.
+// border, or, where that is no plain wall, the person is told from it by colour
+// (GrabCut), with an honestly lower confidence.
 //
 // The package knows pixels and geometry only. It must not know presets, checks,
 // sessions, files or people, and it must not log.

@@ -128,7 +128,7 @@ func TestWhiteShirtLowersConfidence(t *testing.T) {
 func TestLostClothes(t *testing.T) {
 	s := mattetest.Compose(person(t, "student"), mattetest.White, small, 14)
 	for y := int(s.Face.ChinY + .1*s.Face.H); y < s.Frame.Rect.Dy(); y++ {
-		for x := 0; x < s.Frame.Rect.Dx(); x++ {
+		for x := range s.Frame.Rect.Dx() {
 			s.Frame.SetRGBA(x, y, s.Plates[0].RGBAAt(x, y))
 		}
 	}

@@ -89,13 +89,13 @@ func boxColumns[T float](dst, src []T, w, h, x0, x1, r int, zero bool) {
 		n := min(strip, x1-x0)
 		a := acc[:n]
 		clear(a)
-		for y := 0; y < min(r, h); y++ {
+		for y := range min(r, h) {
 			for i, v := range src[y*w+x0 : y*w+x0+n] {
 				a[i] += v
 			}
 		}
 		cnt := min(r, h)
-		for y := 0; y < h; y++ {
+		for y := range h {
 			if y+r < h {
 				for i, v := range src[(y+r)*w+x0 : (y+r)*w+x0+n] {
 					a[i] += v
@@ -184,7 +184,7 @@ func morph(dst, src, tmp []uint8, w, h, r int, growing bool) {
 		for y := lo; y < hi; y++ {
 			s, d := src[y*w:y*w+w], tmp[y*w:y*w+w]
 			last := -1 << 20 // last position that held want
-			for x := 0; x < min(r, w); x++ {
+			for x := range min(r, w) {
 				if b2u(s[x] != 0) == want {
 					last = x
 				}

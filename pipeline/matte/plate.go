@@ -380,7 +380,7 @@ var plateMagic = [8]byte{'Y', 'Z', 'P', 'L', 'A', 'T', 'E', '1'}
 func (p *Plate) Encode(w io.Writer) error {
 	sum := crc32.NewIEEE()
 	out := bufio.NewWriter(io.MultiWriter(w, sum))
-	out.Write(plateMagic[:])
+	_, _ = out.Write(plateMagic[:]) // a failure is kept for Flush
 	le := binary.LittleEndian
 	head := le.AppendUint32(nil, uint32(p.W))
 	head = le.AppendUint32(head, uint32(p.H))
@@ -393,7 +393,7 @@ func (p *Plate) Encode(w io.Writer) error {
 	for _, v := range p.grid {
 		head = le.AppendUint32(head, math.Float32bits(v))
 	}
-	out.Write(head)
+	_, _ = out.Write(head)
 	z, err := flate.NewWriter(out, flate.BestSpeed)
 	if err != nil {
 		return fmt.Errorf("matte: encode plate: %w", err)

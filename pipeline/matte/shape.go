@@ -36,7 +36,7 @@ func (s *Segmentation) Crown() (y float64, ok bool) {
 	cx, _ := s.work(s.face.cx, 0)
 	_, eye := s.work(0, s.face.fy+eyeInBox*s.face.fh)
 	x0, x1 := max(int(cx-.7*fw), 0), min(int(cx+.7*fw), s.w-1)
-	for j := 0; j < min(int(eye), s.h); j++ {
+	for j := range max(min(int(eye), s.h), 0) {
 		run := 0
 		for x := x0; x <= x1; x++ {
 			run += int(s.mask[j*s.w+x])

@@ -56,7 +56,7 @@ func (r *renderer) solve() {
 	next := k.i32.take(count * reach) // unknown at each offset, −1 if fixed or outside
 	for u, p := range band {
 		px, py := int(p)%w, int(p)/w
-		for dy := 0; dy <= 2; dy++ {
+		for dy := range 3 {
 			for dx := -2; dx <= 2; dx++ {
 				if dy == 0 && dx < 0 {
 					continue
