@@ -154,7 +154,14 @@ func (m *Machine) NextTick() time.Time {
 		}
 	}
 	if m.state == Countdown {
-		sooner(m.now.Add(remainder(m.countEnds.Sub(m.now))))
+		left := m.countEnds.Sub(m.now)
+		if left <= 0 {
+			// Due already: an event has come between the end of the countdown
+			// and its tick. Live checks report more than once a second, so
+			// that a tick a second from now would be put off for ever.
+			return m.countEnds
+		}
+		sooner(m.now.Add(remainder(left)))
 	}
 	sooner(m.revealUntil)
 	sooner(m.toastUntil)

@@ -483,3 +483,19 @@ func TestNewRefusesMissingParts(t *testing.T) {
 		t.Fatal("accepted")
 	}
 }
+
+func TestCountdownEndsWhateverElseIsReported(t *testing.T) {
+	d := newDesk(t)
+	d.identify(rec("r1", "none", "none"))
+	d.do(Continue{}).do(Continue{}).do(Continue{}).want(Framing).do(Shutter{}).want(Countdown)
+	// Live checks come ten times a second, one of them just before the tick.
+	d.now = d.now.Add(3*time.Second + time.Millisecond)
+	for range 5 {
+		d.say(LiveUpdate{Session: d.id(), Live: LiveView{Ready: true}})
+		if next := d.m.NextTick(); next.IsZero() || next.After(d.now) {
+			t.Fatalf("the tick that is due waits until %v, it is %v", next, d.now)
+		}
+		d.now = d.now.Add(90 * time.Millisecond)
+	}
+	d.say(Tick{}).want(Shot)
+}

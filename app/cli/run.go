@@ -17,7 +17,6 @@ import (
 	"syscall"
 	"time"
 
-	"fyne.io/fyne/v2"
 	fyneapp "fyne.io/fyne/v2/app"
 	"github.com/gofrs/flock"
 
@@ -123,8 +122,11 @@ func (c RunCmd) Run(s *streams) error {
 	}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- st.Run(ctx)
-		fyne.Do(window.Close)
+		err := st.Run(ctx)
+		if ctx.Err() == nil {
+			window.Close()
+		} // else a signal, upon which the toolkit ends by itself, or the window is gone
+		ended <- err
 	}()
 	window.ShowAndRun() // until the window is closed or the station ended
 	stop()

@@ -21,7 +21,8 @@ func (s *Station) lookup(_ context.Context, e booth.Lookup) {
 			booth.DocPassport: roster.Passport, booth.DocStudentNo: roster.StudentNo,
 		}[e.Doc]
 	}
-	if s.of(e.Session) {
+	// Later than Identify it is the next student's number, not this one's.
+	if s.of(e.Session) && s.machine.State() == booth.Identify {
 		s.visit.scanned = e.Scanned
 	}
 	var records []booth.Record

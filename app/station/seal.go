@@ -37,11 +37,13 @@ func (s *Station) seal(_ context.Context, e booth.Seal) {
 		}
 		v.sealed = sealed
 	}
+	v.failed.Store(false)
 	sealed := v.sealed
 	ref, batch := e.Record.Ref, e.Record.BatchID
 	s.work.Go(func() {
 		// Not the session's context: once begun, a commit is finished.
 		if _, err := s.p.Outbox.Commit(sealed); err != nil {
+			v.failed.Store(true)
 			s.log.Error("packet not committed", "session", e.Session, "packet", sealed.ID.String(), "err", err)
 			s.later(booth.SealFailed{Session: e.Session, Problem: commitProblem(err)})
 			return

@@ -132,6 +132,7 @@ func (s *Station) shotArrived(ctx context.Context, d *shotDone) {
 		v.result.Wipe()
 	}
 	v.attempt, v.frame, v.result = d.attempt, d.frame, d.result
+	s.giveUp(v) // an earlier shot that could not be committed: a new shot is a new packet
 	ev := booth.PortraitDone{
 		Session: d.session, Attempt: d.attempt, Problem: d.problem, TookMS: int(d.took.Milliseconds()), Verdict: string(pipeline.Fail),
 	}

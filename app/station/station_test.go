@@ -461,3 +461,33 @@ func TestAutomationTellsNothingOfTheStudent(t *testing.T) {
 		t.Error("an unknown switch was thrown")
 	}
 }
+
+func TestARetakeAfterAFailedCommitIsWhatGetsSaved(t *testing.T) {
+	r := newRig(t)
+	r.toReview(r.student(wire.PayNone))
+	folder := filepath.Join(r.dir, "outbox", "packets")
+	if err := os.Rename(folder, folder+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if v := r.submit(); v.State != booth.Confirm || v.Fault == nil {
+		t.Fatalf("state %s, fault %+v", v.State, v.Fault)
+	}
+	sealed := make(chan [2]string, 1)
+	first := r.sealedNow(sealed)
+	if err := os.Rename(folder+".away", folder); err != nil {
+		t.Fatal(err)
+	}
+	r.st.Send(booth.Back{})
+	r.wait("review", func(v booth.View) bool { return v.State == booth.Review })
+	r.st.Send(booth.Retake{})
+	r.wait("framing", func(v booth.View) bool { return v.State == booth.Framing && v.Live.Ready })
+	r.st.Send(booth.Shutter{})
+	r.wait("the second photo", func(v booth.View) bool { return v.State == booth.Review && v.Shot != nil && v.Shot.Attempt == 2 })
+	if v := r.submit(); v.Fault != nil && v.State == booth.Confirm {
+		r.st.Send(booth.FaultAction{Code: v.Fault.Code})
+	}
+	r.wait("saved", func(v booth.View) bool { return v.State == booth.Done })
+	if e := r.box.List(); len(e) != 1 || e[0].ID.String() == first[0] {
+		t.Fatalf("the photo that was retaken was saved: %+v", e)
+	}
+}

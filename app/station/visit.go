@@ -2,6 +2,7 @@ package station
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -31,11 +32,14 @@ type visit struct {
 	result  *pipeline.Result
 	// sealed is kept until it is durable: a retry stores these very bytes.
 	sealed *packet.Sealed
+	failed atomic.Bool // the last commit of sealed
 }
 
 func (s *Station) beginVisit(ctx context.Context, id string) {
 	s.endVisit()
-	v := &visit{id: id}
+	// A visit that begins with the record on the screen is the one of a student
+	// whom the scanner identified while the one before was still here.
+	v := &visit{id: id, scanned: s.machine.State() != booth.Identify}
 	v.ulid, _ = ulid.ParseStrict(id) // made by ulid.Make in New
 	v.ctx, v.cancel = context.WithCancel(ctx)
 	s.visit = v
@@ -49,6 +53,7 @@ func (s *Station) endVisit() {
 	}
 	s.visit = nil
 	v.cancel()
+	s.giveUp(v)
 	v.frame.Wipe()
 	if v.result != nil {
 		v.result.Wipe()
@@ -56,6 +61,22 @@ func (s *Station) endVisit() {
 	clear(v.audit)
 	s.p.Camera.Wipe()
 	s.work.Go(s.maker.Wipe) // waits for a shot under way
+}
+
+// giveUp forgets a packet whose commit failed, also what may lie of it on the
+// disk, so that a later start does not find it and send it beside its
+// successor.
+func (s *Station) giveUp(v *visit) {
+	sealed := v.sealed
+	v.sealed = nil
+	if sealed == nil || !v.failed.Swap(false) {
+		return
+	}
+	s.work.Go(func() {
+		if err := s.p.Outbox.Withdraw(sealed); err != nil {
+			s.log.Error("failed packet not withdrawn", "packet", sealed.ID.String(), "err", err)
+		}
+	})
 }
 
 // of tells whether the visit under way is the session.
