@@ -122,19 +122,23 @@ func (s *Server) appendUpload(ctx context.Context, p Packet, body []byte) (Packe
 // upload starts again from nothing.
 var errDigest = errors.New("central: received bytes do not have the declared digest")
 
-// finishUpload turns a complete upload into a stored packet and returns its
-// ack: stored, or refused when the bytes are not a packet of this station.
-// It may be repeated after a crash at any point.
-func (s *Server) finishUpload(ctx context.Context, id string) (wire.Signed, error) {
-	var p Packet
-	var st Station
-	err := s.view(ctx, func(tx *bolt.Tx) (err error) {
+// packetOf is a packet's row and the station that declared it.
+func (s *Server) packetOf(ctx context.Context, id string) (p Packet, st Station, err error) {
+	err = s.view(ctx, func(tx *bolt.Tx) (err error) {
 		if p, err = getPacket(tx, id); err != nil {
 			return err
 		}
 		st, err = getJSON[Station](tx, bktStations, []byte(p.Station))
 		return err
 	})
+	return p, st, err
+}
+
+// finishUpload turns a complete upload into a stored packet and returns its
+// ack: stored, or refused when the bytes are not a packet of this station.
+// It may be repeated after a crash at any point.
+func (s *Server) finishUpload(ctx context.Context, id string) (wire.Signed, error) {
+	p, st, err := s.packetOf(ctx, id)
 	if err != nil {
 		return wire.Signed{}, err
 	}
@@ -240,15 +244,7 @@ func (s *Server) recordAck(tx *bolt.Tx, p Packet) (wire.Signed, error) {
 // openPacket decrypts and validates a stored packet and puts it before the
 // reviewers, or refuses it. A packet past that stage is left alone.
 func (s *Server) openPacket(ctx context.Context, id string) error {
-	var p Packet
-	var st Station
-	err := s.view(ctx, func(tx *bolt.Tx) (err error) {
-		if p, err = getPacket(tx, id); err != nil {
-			return err
-		}
-		st, err = getJSON[Station](tx, bktStations, []byte(p.Station))
-		return err
-	})
+	p, st, err := s.packetOf(ctx, id)
 	if err != nil || p.Stage != StageStored {
 		return err
 	}

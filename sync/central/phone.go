@@ -505,6 +505,12 @@ func (s *Server) postChoose(w http.ResponseWriter, r *http.Request, ps phoneSess
 		}
 		return nil // not one of theirs: the page shows the choice again
 	})
+	s.phoneDone(w, r, err)
+}
+
+// phoneDone ends what a button of the phone's page asked for: it shows the
+// page again, or what went wrong.
+func (s *Server) phoneDone(w http.ResponseWriter, r *http.Request, err error) {
 	if err != nil {
 		s.phoneFail(w, err)
 		return
@@ -526,11 +532,7 @@ func (s *Server) postRestart(w http.ResponseWriter, r *http.Request, ps phoneSes
 		}
 		return appendAudit(tx, s.now(), "phone", "claim.restarted", c.Session, "")
 	})
-	if err != nil {
-		s.phoneFail(w, err)
-		return
-	}
-	http.Redirect(w, r, "/m/", http.StatusSeeOther)
+	s.phoneDone(w, r, err)
 }
 
 func (s *Server) postPay(w http.ResponseWriter, r *http.Request, ps phoneSession) {
@@ -592,11 +594,10 @@ func (s *Server) postSandbox(w http.ResponseWriter, r *http.Request, ps phoneSes
 			_, err = s.refreshOrder(r.Context(), o.ID)
 		}
 	}
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		s.phoneFail(w, err)
-		return
+	if errors.Is(err, ErrNotFound) {
+		err = nil // nothing to pay here any more
 	}
-	http.Redirect(w, r, "/m/", http.StatusSeeOther)
+	s.phoneDone(w, r, err)
 }
 
 // postChange asks the reviewers to send the photo back while it is in review.
@@ -616,11 +617,7 @@ func (s *Server) postChange(w http.ResponseWriter, r *http.Request, ps phoneSess
 		}
 		return appendAudit(tx, s.now(), "phone", "packet.change_requested", p.ID, "")
 	})
-	if err != nil {
-		s.phoneFail(w, err)
-		return
-	}
-	http.Redirect(w, r, "/m/", http.StatusSeeOther)
+	s.phoneDone(w, r, err)
 }
 
 func (s *Server) showPhonePortrait(w http.ResponseWriter, r *http.Request, ps phoneSession) {
