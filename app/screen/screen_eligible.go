@@ -435,15 +435,20 @@ func (c *claimCard) update(v booth.View, on bool) {
 	default:
 		c.text.set(c.p.ui, booth.Text{ZH: "微信扫码：缴费、看进度", EN: "Scan with WeChat: pay and follow the review"})
 	}
+	showPayment(c.p.ui, v, c.status, c.icon, c.state)
+}
+
+// showPayment puts the order's state on a line of its own, in its colours.
+func showPayment(u *ui, v booth.View, ground *panel, sign *sign, text pair) {
 	words, level, icon := paymentWords(v)
 	tn := toneOf(level)
 	if icon == "" {
 		icon = tn.icon
 	}
-	c.status.tint(tn.ground, tn.text)
-	c.icon.set(icon, tn.text)
-	c.state.tint(tn.text, tn.text)
-	c.state.set(c.p.ui, words)
+	ground.tint(tn.ground, tn.text)
+	sign.set(icon, tn.text)
+	text.tint(tn.text, tn.text)
+	text.set(u, words)
 }
 
 // paymentWords says what the order's state means for the student now.

@@ -59,15 +59,7 @@ func (s *guide) update(v booth.View) {
 	setVisible(s.pay.bg, v.Payment.Blocked)
 	setVisible(s.payIc.img, v.Payment.Blocked)
 	if v.Payment.Blocked {
-		words, level, icon := paymentWords(v)
-		tn := toneOf(level)
-		if icon == "" {
-			icon = tn.icon
-		}
-		s.pay.tint(tn.ground, tn.text)
-		s.payIc.set(icon, tn.text)
-		s.payTx.tint(tn.text, tn.text)
-		s.payTx.set(s.ui, words)
+		showPayment(s.ui, v, s.pay, s.payIc, s.payTx)
 	}
 	s.cont.label(booth.Text{ZH: "我准备好了", EN: "I am ready"})
 	s.cont.setEnabled(!v.Payment.Blocked)
