@@ -14,6 +14,8 @@ import (
 	"runtime/debug"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/yunzhao-station/yunzhao/app/config"
 )
 
 // Exit codes.
@@ -111,6 +113,15 @@ type DataFlag struct {
 
 // dir is the given directory or the user's default one.
 func (d DataFlag) dir() (string, error) { return d.dirOr("yunzhao") }
+
+// load finds the directory and reads the settings in it.
+func (d DataFlag) load() (dir string, cfg config.Config, err error) {
+	if dir, err = d.dir(); err != nil {
+		return "", cfg, err
+	}
+	cfg, err = config.Load(dir)
+	return dir, cfg, err
+}
 
 // dirOr is the given directory or one with that name in the user's default
 // place.

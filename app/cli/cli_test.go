@@ -85,7 +85,7 @@ func TestSettingsErrorNamesTheKey(t *testing.T) {
 
 func TestDoctorSeesADirectoryThatOthersMayRead(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the fault to be found
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if f := doctorData(dir); f.Status != "fail" || !strings.Contains(f.Fix, "chmod 700") {

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/yunzhao-station/yunzhao/app/config"
 	"github.com/yunzhao-station/yunzhao/sync/keys"
 	"github.com/yunzhao-station/yunzhao/sync/uplink"
 )
@@ -22,11 +21,7 @@ type EnrollCmd struct {
 
 // Run enrols.
 func (c EnrollCmd) Run(s *streams) error {
-	dir, err := c.dir()
-	if err != nil {
-		return err
-	}
-	cfg, err := config.Load(dir)
+	dir, cfg, err := c.load()
 	if err != nil {
 		return err
 	}

@@ -10,8 +10,6 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-
-	"github.com/yunzhao-station/yunzhao/app/config"
 )
 
 // SyncCmd exchanges with central without a window.
@@ -35,11 +33,7 @@ type syncLine struct {
 
 // Run exchanges once, or until nothing is left to send.
 func (c SyncCmd) Run(s *streams) error {
-	dir, err := c.dir()
-	if err != nil {
-		return err
-	}
-	cfg, err := config.Load(dir)
+	dir, cfg, err := c.load()
 	if err != nil {
 		return err
 	}
