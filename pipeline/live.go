@@ -170,8 +170,8 @@ func (z *Standardizer) coach(j judge, checks []Check, f face.Face, frame bounds)
 	return Hint{Icon: "ok", ZH: "很好，请看镜头，保持不动", EN: "Very good. Look into the camera and hold still.", Status: Pass}, ready
 }
 
-// LiveWidth is the width in pixels at which Live is meant to work: the eyes of a person at the
-// right distance are still 30 pixels apart.
+// LiveWidth is the width in pixels at which Live is meant to work: the eyes of
+// a person at the right distance are still 30 pixels apart.
 const LiveWidth = 480
 
 // LiveSize is the reduced size for a frame, at most LiveWidth wide.
