@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -401,20 +402,47 @@ func (s *site) live() {
 func (s *site) portrait() *image.RGBA {
 	s.t.Helper()
 	s.do(s.settled)
-	p, err := s.picture(s.within(), "portrait")
-	s.must("portrait", err)
+	var p *image.RGBA
+	var faults []string
+	// The screen before was a live picture, so nothing but the portrait itself
+	// tells that it has been painted.
+	s.do(func(ctx context.Context) error {
+		limited, cancel := context.WithTimeout(ctx, 10*paintLimit)
+		defer cancel()
+		err := s.until(limited, func() (bool, error) {
+			var err error
+			p, err = s.picture(limited, "portrait")
+			if err == nil {
+				faults = portraitFaults(p)
+			}
+			return len(faults) == 0, err
+		})
+		if limited.Err() != nil {
+			return ctx.Err() // the faults are told below
+		}
+		return err
+	})
+	for _, f := range faults {
+		s.t.Error(f)
+	}
+	return p
+}
+
+// portraitFaults says where the picture has not the preset's backdrop or no
+// skin.
+func portraitFaults(p *image.RGBA) (faults []string) {
 	w, h := p.Rect.Dx(), p.Rect.Dy()
 	for _, at := range []image.Point{{3, 3}, {w - 4, 3}, {3, h / 3}, {w - 4, h / 3}, {w / 2, 3}} {
 		if c := p.RGBAAt(at.X, at.Y); !near(c, color.RGBA{100, 197, 255, 255}, 8) {
-			s.t.Errorf("the portrait's background at %v is %v", at, c)
+			faults = append(faults, fmt.Sprintf("the portrait's background at %v is %v", at, c))
 		}
 	}
 	for _, at := range []image.Point{{w * 43 / 100, h / 2}, {w * 57 / 100, h / 2}, {w / 2, h * 33 / 100}} {
 		if c := p.RGBAAt(at.X, at.Y); !skin(c) {
-			s.t.Errorf("the portrait's face at %v is %v", at, c)
+			faults = append(faults, fmt.Sprintf("the portrait's face at %v is %v", at, c))
 		}
 	}
-	return p
+	return faults
 }
 
 // green wants the region to have the look of success.

@@ -67,7 +67,7 @@ func next(t *testing.T, src camera.Source, f *camera.Frame) {
 }
 
 func identity(t *testing.T, src camera.Source) {
-	id, m := src.Identity(), src.Mode()
+	id := src.Identity()
 	if id.ID == "" || id.Name == "" {
 		t.Errorf("Identity = %+v; want an id and a name", id)
 	}
@@ -76,7 +76,7 @@ func identity(t *testing.T, src camera.Source) {
 	}
 	var f camera.Frame
 	next(t, src, &f)
-	if m = src.Mode(); m.Format != f.Format || m.Width != f.Width || m.Height != f.Height || m.FPS <= 0 {
+	if m := src.Mode(); m.Format != f.Format || m.Width != f.Width || m.Height != f.Height || m.FPS <= 0 {
 		t.Errorf("Mode = %+v, but a frame is %s %d×%d", m, f.Format, f.Width, f.Height)
 	}
 	if src.Identity() != id {

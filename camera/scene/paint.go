@@ -46,7 +46,7 @@ func newLines(w int) *lines {
 }
 
 // row composites row y, backdrop, shadow and person, where there is more than
-// backdrop: in the columns from from up to to. scale is layer pixels to a frame
+// backdrop: in the columns it returns, the last one excluded. scale is layer pixels to a frame
 // pixel, depth that of the shadow.
 func (l *layer) row(ln *lines, y int, p pose, scale, depth float64) (from, to int) {
 	if !p.present {

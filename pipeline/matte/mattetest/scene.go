@@ -60,8 +60,7 @@ func Load(name, file string) (*Person, error) {
 	p.Image = image.NewNRGBA(image.Rect(0, 0, b.Dx(), b.Dy()+extra))
 	for y := range b.Dy() + extra {
 		for x := range b.Dx() {
-			c := color.NRGBAModel.Convert(m.At(b.Min.X+x, b.Min.Y+min(y, b.Dy()-1))).(color.NRGBA)
-			p.Image.SetNRGBA(x, y, c)
+			p.Image.Set(x, y, m.At(b.Min.X+x, b.Min.Y+min(y, b.Dy()-1)))
 		}
 	}
 	return &p, nil
@@ -372,11 +371,11 @@ func shoot(wall [3][]float32, s *Scene, cam Camera, gain [3]float64, seed uint64
 	}
 	var buf bytes.Buffer
 	if err := jpeg.Encode(&buf, m, &jpeg.Options{Quality: 92}); err != nil {
-		panic(err) // an in-memory RGBA image of sane size always encodes
+		panic(err) //nolint:forbidigo // an in-memory RGBA image of sane size always encodes
 	}
 	d, err := jpeg.Decode(&buf)
 	if err != nil {
-		panic(err) // we have just written it
+		panic(err) //nolint:forbidigo // we have just written it
 	}
 	draw.Draw(m, m.Rect, d, image.Point{}, draw.Src)
 	return m
