@@ -5,12 +5,13 @@ import (
 	"runtime/debug"
 )
 
-// stationHeap is the soft limit of a station's Go memory. About 100 MB are in
-// use all day (models, fonts, the plate, the working memory of one photo), and
-// 100 MB more for a second while the backdrop is photographed at 1080p. Left to
-// itself the collector takes that second for the rule and lets garbage grow to
-// twice as much, of which many a small kiosk has no room. A larger camera may
-// need more: the limit is soft, and costs collections, never a photo.
+// stationHeap is the soft limit of a station's Go memory. About 90 MB are in use
+// before the first photo (models, fonts, the plate), 150 MB from then on (the
+// working memory of one photo), and 180 MB for a second while the backdrop is
+// photographed at 1080p. Left to itself the collector takes that second for the
+// rule and lets garbage grow to twice as much, which many a small kiosk has no
+// room for. A larger camera may need more: the limit is soft, and costs
+// collections, never a photo.
 const stationHeap = 192 << 20
 
 // limitMemory keeps a station's memory flat, unless GOMEMLIMIT says otherwise.
