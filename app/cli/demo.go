@@ -49,7 +49,7 @@ func (c DemoCmd) Run(s *streams) error {
 	if err != nil {
 		return fmt.Errorf("演示没有完成 / the demonstration did not complete: %w（见 / see %s）", err, filepath.Join(c.Out, "kiosk.log"))
 	}
-	_, err = fmt.Fprintf(s.out, "\n演示完成 / done in %.0f s: %d 张截图 / pictures, %d 个照片包 / packets, 内存峰值 / kiosk peak %d MB\n→ %s\n",
-		time.Since(began).Seconds(), sum.Pages, len(sum.Packets), sum.PeakMB, c.Out)
+	_, err = fmt.Fprintf(s.out, "\n演示完成 / done in %.0f s: %d 张截图 / pictures, %d 个照片包 / packets, 镜像 / mirror %.1f fps, 内存峰值 / kiosk peak %d MB\n→ %s\n",
+		time.Since(began).Seconds(), sum.Pages, len(sum.Packets), sum.MirrorFPS, sum.PeakMB, c.Out)
 	return err
 }

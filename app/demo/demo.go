@@ -53,6 +53,8 @@ type Summary struct {
 	Packets []string `json:"packets"`
 	PeakMB  int      `json:"kiosk_peak_mb"` // resident memory of the kiosk
 	Pages   int      `json:"screenshots"`
+	// MirrorFPS is how many live pictures a second the window showed.
+	MirrorFPS float64 `json:"mirror_fps"`
 }
 
 type demo struct {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -210,6 +211,7 @@ func (d *demo) capture(ctx context.Context, pictures bool) task {
 		return inOrder(
 			d.step(ctx, "consent and photo guide", d.agree),
 			d.step(ctx, "live checks turn green", d.pose),
+			d.mirror(ctx, pictures),
 			d.step(ctx, "shutter to portrait", d.shoot),
 			d.step(ctx, "review and accept", d.accept),
 			d.step(ctx, "seal and save", func(ctx context.Context) error {
@@ -362,4 +364,47 @@ func misspelt(number string) string {
 	i := len(n) - 2
 	n[i] = '0' + (n[i]-'0'+1)%10
 	return string(n)
+}
+
+// mirrorTime is how long the mirror's pictures are counted.
+const mirrorTime = 3 * time.Second
+
+// mirror counts the live pictures that reach the window, once.
+func (d *demo) mirror(ctx context.Context, count bool) task {
+	if !count {
+		return func() error { return nil }
+	}
+	return d.step(ctx, "the mirror's pictures are counted", func(ctx context.Context) error {
+		first, err := d.mirrored(ctx)
+		if err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := pause(ctx, mirrorTime); err != nil {
+			return err
+		}
+		last, err := d.mirrored(ctx)
+		if err != nil {
+			return err
+		}
+		if last <= first {
+			return errors.New("the mirror stands still")
+		}
+		d.sum.MirrorFPS = math.Round(10*(last-first)/time.Since(began).Seconds()) / 10
+		return nil
+	})
+}
+
+// mirrored is how many live pictures the window has shown so far.
+func (d *demo) mirrored(ctx context.Context) (float64, error) {
+	state, err := d.client.State(ctx)
+	if err != nil {
+		return 0, err
+	}
+	v, _ := state.Field("frames")
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0, errors.New("the kiosk does not count its pictures")
+	}
+	return n.Float64()
 }
