@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"filippo.io/age"
-	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/test" //nolint:depguard // asks the real window how large its mirror is
 	"github.com/oklog/ulid/v2"
 	"gocv.io/x/gocv"
 
@@ -173,8 +173,12 @@ func (s *simulated) photos(t *testing.T, tab *table) {
 		name string
 		v    []float64
 	}{
-		{"解码 / decode", decode}, {"找脸 / detect", detect}, {"分割 / segment", cutout},
-		{"构图、求 α、换底 / crop, alpha, backdrop", compose}, {"写文件 / encode", encode}, {"检查，编码之外 / checks beyond encoding", check},
+		{"解码 / decode", decode},
+		{"找脸 / detect", detect},
+		{"分割 / segment", cutout},
+		{"构图、求 α、换底 / crop, alpha, backdrop", compose},
+		{"写文件 / encode", encode},
+		{"检查，编码之外 / checks beyond encoding", check},
 	} {
 		tab.add("· "+p.name, fmt.Sprintf("%.1f ms", median(p.v)), "", "")
 	}
@@ -193,11 +197,11 @@ func grabCut(r *pipeline.Result) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("hand the picture to OpenCV: %w", err)
 	}
-	defer img.Close() //nolint:errcheck // memory only
+	defer img.Close()
 	mask, back, fore := gocv.NewMat(), gocv.NewMat(), gocv.NewMat()
-	defer mask.Close() //nolint:errcheck // memory only
-	defer back.Close() //nolint:errcheck // memory only
-	defer fore.Close() //nolint:errcheck // memory only
+	defer mask.Close()
+	defer back.Close()
+	defer fore.Close()
 	box := image.Rect(int(cx-1.4*w), int(top-.7*w), int(cx+1.4*w), size.Y-1).Intersect(image.Rect(1, 1, size.X-1, size.Y-1))
 	gocv.GrabCut(img, &mask, box, &back, &fore, 5, gocv.GCInitWithRect)
 	return time.Since(began), nil
@@ -281,18 +285,20 @@ func commits(t *testing.T, tab *table) {
 	}
 	public, _ := key.Public().(ed25519.PublicKey)
 	dir := t.TempDir()
-	box, err := outbox.Open(filepath.Join(dir, "outbox"), outbox.Options{Log: slog.New(slog.DiscardHandler),
+	box, err := outbox.Open(filepath.Join(dir, "outbox"), outbox.Options{
+		Log:    slog.New(slog.DiscardHandler),
 		Limits: outbox.Limits{MinFree: 1}, Verify: func(b []byte) (packet.Header, error) {
 			p, err := packet.Verify(b, public)
 			if err != nil {
 				return packet.Header{}, err
 			}
 			return p.Header, nil
-		}})
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer box.Close() //nolint:errcheck // every commit was durable by itself
+	defer box.Close()
 	bare := filepath.Join(dir, "bare")
 	if err := os.Mkdir(bare, 0o700); err != nil {
 		t.Fatal(err)
