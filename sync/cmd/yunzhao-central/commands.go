@@ -187,7 +187,7 @@ type batchAddCmd struct {
 	Closes     string `help:"结束日期 Last day, 2006-01-02; in 90 days."`
 	CoversZH   string `name:"covers-zh" help:"费用包含 What the fee covers."`
 	CoversEN   string `name:"covers-en" help:"What the fee covers, in English."`
-	ReviewDays int    `default:"3" help:"审核工作日 Working days of a review."`
+	ReviewDays int    `default:"2" help:"审核工作日 Working days of a review."`
 	Contact    string `required:"" help:"客服 Customer service."`
 	ConsentZH  string `name:"consent-zh" type:"existingfile" help:"同意书文件 File with the consent text."`
 	ConsentEN  string `name:"consent-en" type:"existingfile" help:"File with the English consent text."`
