@@ -15,6 +15,31 @@ import (
 // houseEvery is how often lamps and guards are looked at without a cause.
 const houseEvery = 3 * time.Second
 
+// purgeEvery is how often packets whose retention is over are removed.
+const purgeEvery = time.Hour
+
+// purge removes packets that central has opened and that have been kept as
+// long as the settings say. It works beside the loop: it deletes files.
+func (s *Station) purge(ctx context.Context) {
+	tick := time.NewTicker(purgeEvery)
+	defer tick.Stop()
+	retain := time.Duration(s.p.Config.Outbox.RetainDays) * 24 * time.Hour
+	for {
+		n, err := s.p.Outbox.Purge(time.Now(), retain)
+		if err != nil {
+			s.log.Error("old packets not all removed", "err", err)
+		}
+		if n > 0 {
+			s.log.Info("old packets removed", "packets", n)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
 // watchHouse keeps the lamps, the worklist and the guards fresh.
 func (s *Station) watchHouse(ctx context.Context) {
 	tick := time.NewTicker(houseEvery)

@@ -156,6 +156,7 @@ func (s *Station) Run(ctx context.Context) error {
 	start(func(ctx context.Context) { _ = s.p.Uplink.Run(ctx) })
 	start(s.watchCamera)
 	start(s.watchHouse)
+	start(s.purge)
 	start(s.coach)
 	if s.preview != nil {
 		start(s.preview.run)
