@@ -52,7 +52,10 @@ type Summary struct {
 	Steps   []Step   `json:"steps"`
 	Packets []string `json:"packets"`
 	PeakMB  int      `json:"kiosk_peak_mb"` // resident memory of the kiosk
-	Pages   int      `json:"screenshots"`
+	// MemoryMB is the kiosk's resident memory and its peak so far after each
+	// extra visit.
+	MemoryMB [][2]int `json:"memory_mb,omitempty"`
+	Pages    int      `json:"screenshots"`
 	// MirrorFPS is how many live pictures a second the window showed.
 	MirrorFPS float64 `json:"mirror_fps"`
 }
@@ -65,6 +68,7 @@ type demo struct {
 	central  *server
 	info     central.DemoInfo
 	policies map[string]wire.Policy // of the batches
+	more     []wire.Student         // for the extra visits
 	sum      Summary
 	visit    string
 }
@@ -111,7 +115,7 @@ func Run(ctx context.Context, o Options) (_ Summary, err error) {
 			return d.sum, fmt.Errorf("demo: visit %q: %w", v.name, err)
 		}
 	}
-	d.sum.PeakMB = peakMB(d.process.Process.Pid)
+	_, d.sum.PeakMB = memoryMB(d.process.Process.Pid)
 	return d.sum, d.finish(ctx)
 }
 
@@ -155,6 +159,11 @@ func (d *demo) setUp(ctx context.Context) error {
 			}
 			if d.info, err = d.central.srv.SeedDemo(ctx); err != nil {
 				return err
+			}
+			if d.o.Extra > 0 {
+				if d.more, err = d.central.srv.AddDemoStudents(ctx, d.o.Extra); err != nil {
+					return err
+				}
 			}
 			batches, err := d.central.srv.Batches(ctx)
 			d.policies = map[string]wire.Policy{}
@@ -271,17 +280,21 @@ func (d *demo) student(pick func(wire.Student) bool) (wire.Student, error) {
 	return wire.Student{}, errors.New("the demo batch has no such student")
 }
 
-// peakMB is a process's largest resident memory so far.
-func peakMB(pid int) int {
+// memoryMB is a process's resident memory and the largest it has been; zeros
+// when there is no such process.
+func memoryMB(pid int) (now, peak int) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0
+		return 0, 0
 	}
 	for line := range strings.Lines(string(data)) {
 		var kb int
 		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kb); n == 1 {
-			return kb / 1024
+			peak = kb / 1024
+		}
+		if n, _ := fmt.Sscanf(line, "VmRSS: %d kB", &kb); n == 1 {
+			now = kb / 1024
 		}
 	}
-	return 0
+	return now, peak
 }

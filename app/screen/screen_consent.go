@@ -41,8 +41,8 @@ func (s *consent) update(v booth.View) {
 	s.body[1].set(second)
 	note := booth.Text{ZH: "告知书版本 " + v.ConsentDoc.Version, EN: "Notice version " + v.ConsentDoc.Version}
 	if d := v.ConsentDoc.RetainDays; d > 0 {
-		note.ZH += fmt.Sprintf("，照片在本机最多保存 %d 天", d)
-		note.EN += fmt.Sprintf("; kept on this station for %d days at most", d)
+		note.ZH += fmt.Sprintf("，照片送达审核中心后在本机最多再存 %d 天", d)
+		note.EN += fmt.Sprintf("; kept on this station for at most %d days after the review centre has it", d)
 	}
 	s.note.set(s.ui, note)
 	s.accept.label(booth.Text{ZH: "同意并继续", EN: "Agree and continue"})

@@ -19,13 +19,13 @@ const houseEvery = 3 * time.Second
 const purgeEvery = time.Hour
 
 // purge removes packets that central has opened and that have been kept as
-// long as the settings say. It works beside the loop: it deletes files.
+// long as the settings and the batches allow. It works beside the loop: it
+// deletes files.
 func (s *Station) purge(ctx context.Context) {
 	tick := time.NewTicker(purgeEvery)
 	defer tick.Stop()
-	retain := time.Duration(s.p.Config.Outbox.RetainDays) * 24 * time.Hour
 	for {
-		n, err := s.p.Outbox.Purge(time.Now(), retain)
+		n, err := s.p.Outbox.Purge(time.Now(), s.retention())
 		if err != nil {
 			s.log.Error("old packets not all removed", "err", err)
 		}
@@ -38,6 +38,26 @@ func (s *Station) purge(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// retention is how long a packet stays here once central has opened it: the
+// shortest of what the settings say and what any batch on the roster promises
+// its students, since the index does not say which batch a packet is of.
+func (s *Station) retention() time.Duration {
+	days := s.p.Config.Outbox.RetainDays
+	for _, b := range s.p.Roster.Batches() {
+		days = min(days, s.retainDays(b.RetainDays))
+	}
+	return time.Duration(days) * 24 * time.Hour
+}
+
+// retainDays is what the student is promised: the batch's days, or the
+// station's where those are fewer.
+func (s *Station) retainDays(batch int) int {
+	if own := s.p.Config.Outbox.RetainDays; batch < 1 || own < batch {
+		return own
+	}
+	return batch
 }
 
 // watchHouse keeps the lamps, the worklist and the guards fresh.

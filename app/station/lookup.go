@@ -61,7 +61,7 @@ func (s *Station) record(st wire.Student, b wire.Batch) booth.Record {
 			PriceFen: b.PriceFen, Policy: string(b.Policy), Covers: booth.Text{ZH: b.CoversZH, EN: b.CoversEN},
 			ReviewDays: b.ReviewDays, Contact: b.Contact,
 		},
-		Consent: booth.ConsentView{Version: b.ConsentVer, Body: booth.Text{ZH: b.ConsentZH, EN: b.ConsentEN}, RetainDays: b.RetainDays},
+		Consent: booth.ConsentView{Version: b.ConsentVer, Body: booth.Text{ZH: b.ConsentZH, EN: b.ConsentEN}, RetainDays: s.retainDays(b.RetainDays)},
 	}
 	if r.School == "" {
 		r.School = b.School

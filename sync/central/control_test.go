@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/yunzhao-station/yunzhao/sync/packet"
+	"github.com/yunzhao-station/yunzhao/sync/roster"
+	"github.com/yunzhao-station/yunzhao/sync/wire"
 )
 
 func TestControlExportsWhatWasSealed(t *testing.T) {
@@ -83,6 +85,33 @@ func TestDemoIsTheSameEveryTimeAndNeverMixesWithRealData(t *testing.T) {
 	}
 	if _, err := w.s.SeedDemo(t.Context()); !errors.Is(err, ErrNotDemo) {
 		t.Fatal(err)
+	}
+}
+
+func TestMoreDemoStudentsAreOnTheListWithoutAFee(t *testing.T) {
+	w := newWorld(t)
+	more, err := w.s.AddDemoStudents(t.Context(), 120)
+	if err != nil || len(more) != 120 {
+		t.Fatalf("%d students, %v", len(more), err)
+	}
+	all, err := w.s.Students(t.Context(), DemoBatchFree)
+	if err != nil || len(all) != 18+120 {
+		t.Fatalf("%d students on the list, %v", len(all), err)
+	}
+	numbers := map[string]bool{}
+	for _, s := range append(all, w.demo.Students...) {
+		if s.IDType == wire.IDResident && roster.ValidResidentID(s.IDNumber) != nil {
+			t.Errorf("%s: a number that does not check", s.Name)
+		}
+		numbers[s.IDNumber] = true
+	}
+	if want := len(w.demo.Students) - 1 + 120; len(numbers) != want { // one student is there twice
+		t.Errorf("%d different numbers, want %d", len(numbers), want)
+	}
+	for _, n := range []int{-1, 600} {
+		if _, err := w.s.AddDemoStudents(t.Context(), n); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%d more: %v", n, err)
+		}
 	}
 }
 

@@ -334,6 +334,13 @@ func (s *Store) Batch(id string) (wire.Batch, bool) {
 	return b, ok
 }
 
+// Batches are those that the station may capture for, in no order.
+func (s *Store) Batches() []wire.Batch {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Clone(s.data.Batches)
+}
+
 // Student finds a student by central's reference.
 func (s *Store) Student(ref string) (wire.Student, error) {
 	s.mu.RLock()
