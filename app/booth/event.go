@@ -57,16 +57,18 @@ type (
 		Session string
 		Live    LiveView
 	}
-	// FrameTaken answers TakeShot: the frame that was on screen is held.
+	// FrameTaken answers TakeShot: the burst is held, Seq is its best frame.
 	FrameTaken struct {
 		Session string
 		Attempt int
 		Seq     uint64
+		Burst   []BurstView // in the order taken; nil = a single frame
 	}
-	// PortraitDone answers TakeShot too, after FrameTaken.
+	// PortraitDone answers TakeShot too, after FrameTaken, and Develop.
 	PortraitDone struct {
 		Session  string
 		Attempt  int
+		Seq      uint64 // of the frame it was made from; 0 = there was none
 		Portrait image.Image
 		Before   image.Image
 		Verdict  string
@@ -139,16 +141,25 @@ type (
 		Session string
 		Record  Record
 	}
-	// TakeShot holds the frame on screen and standardises it.
+	// TakeShot holds the frames around the one on screen and standardises the
+	// best of them.
 	TakeShot struct {
 		Session string
 		Attempt int
+		Spec    string
+	}
+	// Develop standardises another frame of the burst.
+	Develop struct {
+		Session string
+		Attempt int
+		Seq     uint64
 		Spec    string
 	}
 	// Seal makes the packet and commits it.
 	Seal struct {
 		Session   string
 		Attempt   int
+		Seq       uint64 // of the frame that is shown
 		Record    Record
 		Overrides []Override
 		ManualOK  bool
@@ -169,6 +180,7 @@ func (EndSession) effect()   {}
 func (Lookup) effect()       {}
 func (StartClaim) effect()   {}
 func (TakeShot) effect()     {}
+func (Develop) effect()      {}
 func (Seal) effect()         {}
 func (SavePayment) effect()  {}
 func (Calibrate) effect()    {}

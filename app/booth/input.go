@@ -19,6 +19,9 @@ type (
 	Back          struct{}                         // one step back, where it is allowed
 	Decline       struct{}                         // consent refused
 	Shutter       struct{}                         // take the photo now (button, space, pedal)
+	SetAuto       struct{ On bool }                // 自动拍 or 我自己按, for this visit
+	Cover         struct{ On bool }                // a question lies over the mirror: nothing starts by itself
+	Pick          struct{ Seq uint64 }             // from Review: another frame of the burst
 	Retake        struct{}                         // from Review
 	Accept        struct{}                         // from Review to Confirm
 	ManualAnswer  struct{ OK bool }                // operator: 全部符合 or not
@@ -46,6 +49,9 @@ func (Continue) intent()      {}
 func (Back) intent()          {}
 func (Decline) intent()       {}
 func (Shutter) intent()       {}
+func (SetAuto) intent()       {}
+func (Cover) intent()         {}
+func (Pick) intent()          {}
 func (Retake) intent()        {}
 func (Accept) intent()        {}
 func (ManualAnswer) intent()  {}

@@ -18,6 +18,11 @@ type Timing struct {
 	WarnLast  time.Duration // the visible timer's span
 	Reveal    time.Duration // a held reveal lets go by itself
 	Toast     time.Duration
+
+	Hold    time.Duration // all live checks must hold for this before the countdown starts by itself
+	Stale   time.Duration // live checks older than this vouch for nothing
+	Explain time.Duration // why the countdown stopped stays on the screen
+	Rebound time.Duration // presses of the shutter sooner after the start of the countdown are one
 }
 
 // DefaultTiming suits a desk with a queue: long enough to read, short enough
@@ -33,6 +38,11 @@ var DefaultTiming = Timing{
 	WarnLast:  15 * time.Second,
 	Reveal:    8 * time.Second,
 	Toast:     6 * time.Second,
+
+	Hold:    time.Second,
+	Stale:   time.Second,
+	Explain: 4 * time.Second,
+	Rebound: 600 * time.Millisecond,
 }
 
 // Config is what a Machine needs from outside.
@@ -49,6 +59,10 @@ type Config struct {
 	DefaultLang Lang
 	Simulated   bool
 	Demo        bool
+	// Auto lets the countdown start by itself once the live checks hold; a
+	// student may still choose the button.
+	Auto bool
+	Lens Lens // where the camera stands beside the screen
 }
 
 // Machine is the booth's state. It is not safe for concurrent use: one
@@ -76,6 +90,7 @@ type Machine struct {
 	consented   bool
 	claim       ClaimView
 	live        LiveView
+	capture     capture
 	countEnds   time.Time
 	attempt     int
 	shot        *ShotView
@@ -162,7 +177,11 @@ func (m *Machine) NextTick() time.Time {
 			return m.countEnds
 		}
 		sooner(m.now.Add(remainder(left)))
+		if m.capture.auto {
+			sooner(m.capture.liveAt.Add(m.cfg.Timing.Stale + time.Millisecond))
+		}
 	}
+	sooner(m.capture.stoppedUntil)
 	sooner(m.revealUntil)
 	sooner(m.toastUntil)
 	return next
@@ -187,6 +206,9 @@ func (m *Machine) begin(now time.Time) {
 	}
 	if !m.revealUntil.IsZero() && !m.now.Before(m.revealUntil) {
 		m.revealUntil = time.Time{}
+	}
+	if m.capture.stopped != nil && !m.now.Before(m.capture.stoppedUntil) {
+		m.capture.stopped, m.capture.stoppedUntil = nil, time.Time{}
 	}
 }
 
@@ -256,7 +278,7 @@ func (m *Machine) clearVisit() {
 	m.candidates, m.record = nil, nil
 	m.revealUntil = time.Time{}
 	m.flagged, m.consented = false, false
-	m.claim, m.live = ClaimView{}, LiveView{}
+	m.claim, m.live, m.capture = ClaimView{}, LiveView{}, capture{}
 	m.attempt, m.shot, m.overrides, m.saved = 0, nil, nil, nil
 	m.sealFault = nil
 	m.toast, m.toastUntil = nil, time.Time{}
@@ -345,26 +367,9 @@ func (m *Machine) intent(in Intent) {
 			m.enter(Consent)
 		}
 	case Framing:
-		switch in.(type) {
-		case Shutter, Continue:
-			if m.cameraDown != nil {
-				m.say(textCameraWait)
-				return
-			}
-			if m.cfg.Timing.Countdown <= 0 {
-				m.shoot()
-				return
-			}
-			m.enter(Countdown)
-			m.countEnds = m.now.Add(m.cfg.Timing.Countdown)
-		case Back:
-			m.enter(Guide)
-		}
+		m.framing(in)
 	case Countdown:
-		switch in.(type) {
-		case Back, Shutter:
-			m.enter(Framing)
-		}
+		m.counting(in)
 	case Review:
 		m.review(in)
 	case Confirm:
@@ -570,6 +575,7 @@ func (m *Machine) toFraming() {
 		return
 	}
 	m.live = LiveView{}
+	m.capture = capture{byHand: m.capture.byHand}
 	m.enter(Framing)
 }
 
@@ -579,13 +585,15 @@ func (m *Machine) review(in Intent) {
 		m.shot = nil
 		m.overrides = keepCaptured(m.overrides)
 		m.toFraming()
+	case Pick:
+		m.pick(in.Seq)
 	case ManualAnswer:
-		if m.shot != nil {
+		if m.shot != nil && m.shot.Picking == 0 {
 			m.shot.ManualOK = in.OK
 			m.audit("manual.answer", map[bool]string{true: "all_ok", false: "not_ok"}[in.OK])
 		}
 	case Override:
-		if m.shot == nil || in.Reason == "" || m.overridden(in.CheckID) {
+		if m.shot == nil || m.shot.Picking != 0 || in.Reason == "" || m.overridden(in.CheckID) {
 			return
 		}
 		for _, c := range m.shot.Checks {
@@ -597,6 +605,8 @@ func (m *Machine) review(in Intent) {
 		}
 	case Accept, Continue:
 		switch {
+		case m.shot != nil && m.shot.Picking != 0:
+			m.say(textDeveloping)
 		case m.shot == nil || m.shot.Portrait == nil:
 			m.say(textNoPortrait)
 		case !m.acceptable():
@@ -653,7 +663,7 @@ func (m *Machine) submit() {
 	m.sealFault = nil
 	m.enter(Sealing)
 	m.emit(Seal{
-		Session: m.session, Attempt: m.attempt, Record: *m.record,
+		Session: m.session, Attempt: m.attempt, Seq: m.shot.Seq, Record: *m.record,
 		Overrides: append([]Override(nil), m.overrides...), ManualOK: m.shot.ManualOK,
 		Consent: m.record.Consent.Version, Flagged: m.flagged, Payment: m.record.Payment,
 	})
@@ -711,28 +721,22 @@ func (m *Machine) report(ev Event) {
 		}
 		apply(m.record)
 		apply(m.next)
+		if m.state == Countdown {
+			if t := m.obstacle(); t != nil {
+				m.stopCountdown(*t)
+			}
+		}
 	case LiveUpdate:
 		if ev.Session == m.session && (m.state == Framing || m.state == Countdown) {
-			m.live = ev.Live
+			m.coached(ev.Live)
 		}
 	case FrameTaken:
 		if ev.Session == m.session && ev.Attempt == m.attempt && m.state == Shot {
-			m.shot = &ShotView{Attempt: ev.Attempt, Seq: ev.Seq}
+			m.shot = &ShotView{Attempt: ev.Attempt, Seq: ev.Seq, Burst: ev.Burst}
 			m.enter(Standardising)
 		}
 	case PortraitDone:
-		if ev.Session == m.session && ev.Attempt == m.attempt && (m.state == Standardising || m.state == Shot) {
-			s := ShotView{
-				Attempt: ev.Attempt, Portrait: ev.Portrait, Before: ev.Before, Verdict: ev.Verdict,
-				Checks: ev.Checks, ManualAsk: ev.Manual, Problem: ev.Problem, TookMS: ev.TookMS,
-			}
-			if m.shot != nil {
-				s.Seq = m.shot.Seq
-			}
-			m.shot = &s
-			m.audit("shot.standardised", ev.Verdict)
-			m.enter(Review)
-		}
+		m.portraitDone(ev)
 	case Sealed:
 		if ev.Session == m.session && m.state == Sealing {
 			m.saved = &SavedView{PacketID: ev.PacketID, At: ev.At, Seq: ev.Seq}
@@ -750,8 +754,9 @@ func (m *Machine) report(ev Event) {
 		} else {
 			p := ev.Problem
 			m.cameraDown = &p
+			m.capture.held = time.Time{}
 			if m.state == Countdown {
-				m.enter(Framing)
+				m.enter(Framing) // the page of the fault explains it
 			}
 		}
 	case LampsChanged:
@@ -766,13 +771,17 @@ func (m *Machine) shoot() {
 	m.attempt++
 	m.shot = nil
 	m.enter(Shot)
-	m.audit("shot.taken", "")
+	m.audit("shot.taken", map[bool]string{true: "auto", false: "hand"}[m.capture.auto])
 	m.emit(TakeShot{Session: m.session, Attempt: m.attempt, Spec: m.record.Spec})
 }
 
 func (m *Machine) tick() {
+	if m.blind() {
+		m.stopCountdown(textHoldStill)
+		return
+	}
 	if m.state == Countdown && !m.now.Before(m.countEnds) {
-		m.shoot()
+		m.fire()
 		return
 	}
 	if m.deadline.IsZero() || m.now.Before(m.deadline) {

@@ -6,7 +6,7 @@ import "time"
 func (m *Machine) View() View {
 	v := View{
 		SessionID: m.session, State: m.state, Lang: m.lang, Now: m.now,
-		Deadline: m.deadline, Claim: m.claim, Live: m.live, Lamps: m.lamps,
+		Deadline: m.deadline, Claim: m.claim, Live: m.live, Capture: m.captureView(), Lamps: m.lamps,
 		Retakes: m.retakes, Simulated: m.cfg.Simulated, Demo: m.cfg.Demo,
 	}
 	if !m.deadline.IsZero() && m.state != Done && m.state != Abandoned {
@@ -52,7 +52,7 @@ func (m *Machine) View() View {
 	}
 	if m.shot != nil {
 		s := *m.shot
-		s.CanAccept = m.acceptable() && (len(s.ManualAsk) == 0 || s.ManualOK)
+		s.CanAccept = m.acceptable() && s.Picking == 0 && (len(s.ManualAsk) == 0 || s.ManualOK)
 		v.Shot = &s
 	}
 	if m.saved != nil {

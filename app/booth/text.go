@@ -13,6 +13,10 @@ var (
 	textNoPortrait   = Text{"这张照片没有成功，请重拍。", "This shot did not work out. Please take another."}
 	textFailing      = Text{"还有不合格的项目，请重拍，或请工作人员登记放行原因。", "Some checks failed. Take another photo, or ask staff to record an exception."}
 	textManual       = Text{"请工作人员先确认人工检查项。", "Staff must confirm the manual checks first."}
+	textConsentFirst = Text{"请先看完告知书并同意，再拍照。", "Please read the notice and agree before the photo."}
+	textHoldStill    = Text{"请看镜头，保持不动", "Look into the camera and hold still"}
+	textByHand       = Text{"已停下。准备好了请按“拍照”，或点“自动拍”。", "Stopped. Press the shutter when you are ready, or choose automatic again."}
+	textDeveloping   = Text{"正在制作选中的这张，请稍等。", "The chosen photo is being made. One moment."}
 	textCameraWait   = Text{"相机正在重新连接，请稍等。", "The camera is reconnecting. Please wait."}
 	textSealTitle    = Text{"照片还没有保存", "The photo is not saved yet"}
 	textSealSafe     = Text{"照片还在，没有丢失。请不要离开。", "The photo is still here, nothing is lost. Please stay."}

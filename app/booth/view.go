@@ -76,6 +76,7 @@ type View struct {
 	Claim      ClaimView
 	ConsentDoc ConsentView
 	Live       LiveView
+	Capture    CaptureView
 	Countdown  int // seconds left, 3 2 1
 	Shot       *ShotView
 	Saved      *SavedView
@@ -169,6 +170,7 @@ type LiveView struct {
 	Icon   string // arrow-left, arrow-right, arrow-up, arrow-down, closer, further, person, eye, light, ok, camera
 	Level  Level
 	Ready  bool // all live checks hold
+	Broken Text // while not Ready: what to do about it, also when Hint still says something older
 	Face   *FaceBox
 	Checks []CheckLine
 }
@@ -188,7 +190,9 @@ type CheckLine struct {
 // ShotView is the taken photo.
 type ShotView struct {
 	Attempt  int
-	Seq      uint64
+	Seq      uint64      // of the frame that is shown: the one that is saved
+	Burst    []BurstView // the frames around the shutter; picking another shows that one
+	Picking  uint64      // the frame being made into a portrait instead; 0 = none
 	Portrait image.Image // standardised, at output size; nil while standardising or when refused
 	Before   image.Image // the same crop of the untouched frame
 	Verdict  string      // pass, warn, fail
@@ -199,6 +203,14 @@ type ShotView struct {
 	ManualOK  bool
 	CanAccept bool
 	TookMS    int // shutter → portrait
+}
+
+// BurstView is one frame of the burst.
+type BurstView struct {
+	Seq   uint64
+	Thumb image.Image // head and shoulders, upright, not mirrored
+	Best  bool        // the station's choice
+	Flaw  Text        // what is less good about it; empty = nothing
 }
 
 // SavedView is shown once the packet is durable, never before.

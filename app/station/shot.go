@@ -134,7 +134,7 @@ func (s *Station) shotArrived(ctx context.Context, d *shotDone) {
 	v.attempt, v.frame, v.result = d.attempt, d.frame, d.result
 	s.giveUp(v) // an earlier shot that could not be committed: a new shot is a new packet
 	ev := booth.PortraitDone{
-		Session: d.session, Attempt: d.attempt, Problem: d.problem, TookMS: int(d.took.Milliseconds()), Verdict: string(pipeline.Fail),
+		Session: d.session, Attempt: d.attempt, Seq: d.frame.Seq, Problem: d.problem, TookMS: int(d.took.Milliseconds()), Verdict: string(pipeline.Fail),
 	}
 	if r := d.result; r != nil {
 		ev.Checks, ev.Manual = checkLines(r.Report)
