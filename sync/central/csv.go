@@ -64,32 +64,83 @@ var idTypes = map[string]wire.IDType{
 	"other": wire.IDOther, "其他": wire.IDOther,
 }
 
-// parseRoster reads a roster file: comma separated, UTF-8 (with or without a
-// byte order mark) or GB 18030 as spreadsheets in China save it, first line the
-// names of the columns in Chinese or English. school names students whose row
-// does not say.
+// table gives the rows of a roster file one after the other, the header first,
+// and io.EOF at the end.
+type table interface {
+	next() (row tableRow, err error)
+}
+
+type tableRow struct {
+	line   int
+	cells  []string
+	zh, en string // why the line cannot be read
+	last   bool   // nothing can be read after it
+}
+
+// csvTable reads comma separated text.
+type csvTable struct{ r *csv.Reader }
+
+// newCSVTable takes UTF-8 (with or without a byte order mark) or GB 18030, as
+// spreadsheets in China save it.
+func newCSVTable(data []byte) (*csvTable, error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if !utf8.Valid(data) {
+		dec, err := simplifiedchinese.GB18030.NewDecoder().Bytes(data)
+		if err != nil || bytes.ContainsRune(dec, utf8.RuneError) {
+			return nil, fmt.Errorf("%w: the file is neither UTF-8 nor GB 18030 text", ErrInvalid)
+		}
+		data = dec
+	}
+	r := csv.NewReader(bytes.NewReader(data))
+	r.FieldsPerRecord = -1 // counted by the caller, so that the report names the line
+	r.ReuseRecord = true
+	return &csvTable{r}, nil
+}
+
+func (c *csvTable) next() (tableRow, error) {
+	rec, err := c.r.Read()
+	var pe *csv.ParseError
+	switch {
+	case errors.As(err, &pe):
+		// Quotes are not closed as they should be; what follows cannot be
+		// told apart, so the report ends here.
+		return tableRow{line: pe.StartLine, zh: "引号不成对，无法读取该行及以后内容", en: "quotes do not match; cannot read on from here", last: true}, nil
+	case err != nil:
+		return tableRow{}, err
+	}
+	line, _ := c.r.FieldPos(0)
+	return tableRow{line: line, cells: rec}, nil
+}
+
+// parseRoster reads a roster file: a spreadsheet (.xlsx, its first sheet) or
+// comma separated text, first line the names of the columns in Chinese or
+// English. school names students whose row does not say.
 func parseRoster(data []byte, batch wire.Batch) ([]wire.Student, ImportReport, error) {
 	var rep ImportReport
 	if len(data) > MaxRosterBytes {
 		return nil, rep, fmt.Errorf("%w: the file has more than %d bytes", ErrInvalid, MaxRosterBytes)
 	}
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if !utf8.Valid(data) {
-		dec, err := simplifiedchinese.GB18030.NewDecoder().Bytes(data)
-		if err != nil || bytes.ContainsRune(dec, utf8.RuneError) {
-			return nil, rep, fmt.Errorf("%w: the file is neither UTF-8 nor GB 18030 text", ErrInvalid)
+	var rows table
+	if isXLSX(data) {
+		x, err := newXLSXTable(data)
+		if err != nil {
+			return nil, rep, err
 		}
-		data = dec
+		defer x.close()
+		rows = x
+	} else {
+		c, err := newCSVTable(data)
+		if err != nil {
+			return nil, rep, err
+		}
+		rows = c
 	}
-	r := csv.NewReader(bytes.NewReader(data))
-	r.FieldsPerRecord = -1 // counted here, so that the report names the line
-	r.ReuseRecord = true
-	header, err := r.Read()
-	if err != nil {
+	header, err := rows.next()
+	if err != nil || header.zh != "" {
 		return nil, rep, fmt.Errorf("%w: the file has no header line", ErrInvalid)
 	}
 	at := map[string]int{}
-	for i, h := range header {
+	for i, h := range header.cells {
 		col, ok := columns[strings.ToLower(strings.TrimSpace(h))]
 		if !ok {
 			continue // a column that is not ours
@@ -104,7 +155,7 @@ func parseRoster(data []byte, batch wire.Batch) ([]wire.Student, ImportReport, e
 			return nil, rep, fmt.Errorf("%w: the header line lacks the column 姓名 (name) or 证件号码 (id_number)", ErrInvalid)
 		}
 	}
-	width := len(header)
+	width := len(header.cells)
 
 	var out []wire.Student
 	lines := map[string]int{} // identity → first line
@@ -116,21 +167,21 @@ func parseRoster(data []byte, batch wire.Batch) ([]wire.Student, ImportReport, e
 		rep.Errors = append(rep.Errors, RowError{line, zh, en})
 	}
 	for {
-		rec, err := r.Read()
+		row, err := rows.next()
 		if err == io.EOF {
-			break
-		}
-		var pe *csv.ParseError
-		if errors.As(err, &pe) {
-			// Quotes are not closed as they should be; what follows cannot be
-			// told apart, so the report ends here.
-			bad(pe.StartLine, "引号不成对，无法读取该行及以后内容", "quotes do not match; cannot read on from here")
 			break
 		}
 		if err != nil {
 			return nil, rep, fmt.Errorf("central: read roster: %w", err)
 		}
-		line, _ := r.FieldPos(0)
+		line, rec := row.line, row.cells
+		if row.zh != "" {
+			bad(line, row.zh, row.en)
+			if row.last {
+				break
+			}
+			continue
+		}
 		if rep.Rows++; rep.Rows > MaxRosterRows {
 			return nil, rep, fmt.Errorf("%w: the file has more than %d rows", ErrInvalid, MaxRosterRows)
 		}
@@ -207,6 +258,9 @@ func studentFromRow(get func(string) string, batch wire.Batch) (st wire.Student,
 	}
 	st.IDType = kind
 	st.IDNumber = roster.Normalise(get("id_number"))
+	if kind == wire.IDResident && roster.ValidResidentID(st.IDNumber) != nil && lostDigits(st.IDNumber) {
+		return st, "证件号码被表格软件当成了数字，末几位已经丢失：请把该列设为文本后重新填写", "the spreadsheet took id_number for a number and lost its last digits: make the column text and fill it in again"
+	}
 	if n := len(st.IDNumber); n < 4 || n > 32 || strings.ContainsFunc(st.IDNumber, func(r rune) bool {
 		return !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r == '(' || r == ')' || r == '/')
 	}) {
@@ -218,6 +272,12 @@ func studentFromRow(get func(string) string, batch wire.Batch) (st wire.Student,
 		}
 	}
 	return st, "", ""
+}
+
+// lostDigits knows a resident number that a spreadsheet kept as a number: it
+// has fifteen significant digits, the rest became an exponent or zeros.
+func lostDigits(number string) bool {
+	return strings.Contains(number, "E+") || len(number) == 18 && strings.HasSuffix(number, "000")
 }
 
 // ImportRoster adds the students of a file to a batch and updates those it

@@ -31,7 +31,7 @@ type commands struct {
 	Batch          batchCmd         `cmd:"" help:"采集批次 Batches."`
 	User           userCmd          `cmd:"" help:"用户 Users of the web pages."`
 	Station        stationCmd       `cmd:"" help:"站点 Stations."`
-	ImportRoster   importCmd        `cmd:"" help:"导入学籍名单 Import a roster from a CSV file."`
+	ImportRoster   importCmd        `cmd:"" help:"导入学籍名单 Import a roster from a CSV or XLSX file."`
 	Stats          statsCmd         `cmd:"" help:"统计 Count batches, students, stations and packets."`
 	ExportPortrait exportCmd        `cmd:"" help:"导出标准照 Write the portrait of a packet to a file."`
 	Packet         packetCmd        `cmd:"" help:"照片包 Packet files."`
@@ -333,8 +333,8 @@ func (c *stationRevokeCmd) Run(e *env) error {
 
 type importCmd struct {
 	dataFlag
-	File  string `arg:"" type:"existingfile" help:"CSV 文件 The file."`
-	Batch string `required:"" help:"批次 Batch the students belong to."`
+	File  string `arg:"" type:"existingfile" help:"CSV 或 XLSX 文件 The file, CSV or XLSX."`
+	Batch string `help:"学生所属批次；只有一个批次时可省略 Batch the students belong to; needed when there are several."`
 }
 
 // Run imports everything or nothing.
@@ -344,6 +344,12 @@ func (c *importCmd) Run(e *env) error {
 		return fmt.Errorf("read roster: %w", err)
 	}
 	return c.with(e, func(ctl *central.Control) error {
+		if c.Batch == "" {
+			if c.Batch, err = onlyBatch(e, ctl); err != nil {
+				return err
+			}
+			e.printf("批次 Batch %s\n", c.Batch)
+		}
 		var rep central.ImportReport
 		err := ctl.Do(e.ctx, http.MethodPost, "/roster?batch="+url.QueryEscape(c.Batch), "text/csv", data, &rep)
 		for _, r := range rep.Errors {
@@ -358,6 +364,30 @@ func (c *importCmd) Run(e *env) error {
 		e.printf("新增 added %d，更新 changed %d，未变 unchanged %d\n", rep.Added, rep.Changed, rep.Unchanged)
 		return nil
 	})
+}
+
+// onlyBatch is the batch that is meant when none is named: the only one, or
+// the one with a fee in a demonstration.
+func onlyBatch(e *env, ctl *central.Control) (string, error) {
+	var all []wire.Batch
+	if err := ctl.Do(e.ctx, http.MethodGet, "/batches", "", nil, &all); err != nil {
+		return "", err
+	}
+	var ids []string
+	demo := true
+	for _, b := range all {
+		ids = append(ids, b.ID)
+		demo = demo && (b.ID == central.DemoBatchPaid || b.ID == central.DemoBatchFree)
+	}
+	switch {
+	case len(ids) == 1:
+		return ids[0], nil
+	case len(ids) == 0:
+		return "", errors.New("还没有批次：请先 batch add / there is no batch yet: batch add makes one")
+	case demo:
+		return central.DemoBatchPaid, nil
+	}
+	return "", fmt.Errorf("有多个批次，请用 --batch 指明 / several batches, name one with --batch: %s", strings.Join(ids, ", "))
 }
 
 type statsCmd struct {
