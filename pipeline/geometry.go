@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/yunzhao-station/yunzhao/pipeline/spec"
@@ -132,35 +131,191 @@ const anyScale = 64
 
 var unbounded = bounds{math.Inf(-1), math.Inf(-1), math.Inf(1), math.Inf(1)}
 
-// choose finds the framing within b that comes closest to the middle of every
-// window of s. It never enlarges beyond maxScale unless b is too small for
-// anything else. The search is exhaustive on a fixed grid and so deterministic.
-func (h head) choose(s *spec.Spec, b bounds, maxScale float64) framing {
+// line is a bound that moves with the scale: fixed + perScale·scale.
+type line struct{ fixed, perScale float64 }
+
+func (l line) at(scale float64) float64 { return l.fixed + l.perScale*scale }
+
+// span is a closed interval, empty when lo is above hi.
+type span struct{ lo, hi float64 }
+
+func (s span) empty() bool { return !(s.lo <= s.hi) }
+
+func (s span) clamp(v float64) float64 { return min(max(v, s.lo), s.hi) }
+
+// reach is every framing that breaks no rule: all rules are linear in scale, eye
+// and off, so that at any one scale what is left for eye and off are intervals,
+// and so are the scales at which those are not empty.
+type reach struct {
+	scale        span
+	eyeLo, eyeHi []line
+	offLo, offHi []line
+	impossible   bool // two rules contradict each other at every scale
+}
+
+// inset keeps a framing this far inside its windows, in output pixels, so that
+// rounding cannot carry a value across a limit.
+const inset = .02
+
+// reach intersects the windows of s that do not yield with the frame b and the
+// limit of enlargement. With in, framings nearer to a window's edge are left out.
+func (h head) reach(s *spec.Spec, b bounds, maxScale, in float64) reach {
 	w, hgt := float64(s.Width), float64(s.Height)
-	lo := max(w/(b.right-b.left), hgt/(b.bottom-b.top))
 	// An unbounded frame still needs an end: the face at an eighth of the width.
-	lo = max(lo, w/8/h.faceW)
+	r := reach{scale: span{w / 8 / h.faceW, maxScale}}
+	r.eyeLo, r.eyeHi = append(r.eyeLo, line{}), append(r.eyeHi, line{hgt, 0})
+	terms := h.terms(s)
+	for i := range terms {
+		if !terms[i].yields {
+			r.hold(&terms[i], in)
+		}
+	}
+	// The crop lies in the frame: its upper edge is eye/scale above the eyes.
+	r.eyeLo = append(r.eyeLo, line{hgt, h.eyeY - b.bottom})
+	r.eyeHi = append(r.eyeHi, line{0, h.eyeY - b.top})
+	r.offLo = append(r.offLo, line{w / 2, h.cx - b.right})
+	r.offHi = append(r.offHi, line{-w / 2, h.cx - b.left})
+	r.meet(r.eyeLo, r.eyeHi)
+	r.meet(r.offLo, r.offHi)
+	return r
+}
+
+// hold adds one window.
+func (r *reach) hold(t *term, in float64) {
+	lo, hi := t.r.Min+in, t.r.Max-in
+	if t.r.Max-t.r.Min < 4*in {
+		lo, hi = t.r.Min, t.r.Max
+	}
+	hasLo, hasHi := !math.IsNaN(lo), !math.IsNaN(hi)
+	switch {
+	case t.perOff != 0:
+		if hasLo {
+			r.offLo = append(r.offLo, line{lo, 0})
+		}
+		if hasHi {
+			r.offHi = append(r.offHi, line{hi, 0})
+		}
+	case t.perEye == 0:
+		if hasLo {
+			r.scale.lo = max(r.scale.lo, (lo-t.fixed)/t.perScale)
+		}
+		if hasHi {
+			r.scale.hi = min(r.scale.hi, (hi-t.fixed)/t.perScale)
+		}
+	case t.perEye > 0:
+		if hasLo {
+			r.eyeLo = append(r.eyeLo, line{lo - t.fixed, -t.perScale})
+		}
+		if hasHi {
+			r.eyeHi = append(r.eyeHi, line{hi - t.fixed, -t.perScale})
+		}
+	default:
+		if hasLo {
+			r.eyeHi = append(r.eyeHi, line{t.fixed - lo, t.perScale})
+		}
+		if hasHi {
+			r.eyeLo = append(r.eyeLo, line{t.fixed - hi, t.perScale})
+		}
+	}
+}
+
+// meet narrows the scales to those at which no lower bound is above an upper one.
+func (r *reach) meet(lower, upper []line) {
+	for _, l := range lower {
+		for _, u := range upper {
+			k, room := l.perScale-u.perScale, u.fixed-l.fixed
+			switch {
+			case math.IsInf(k, 1):
+				r.impossible = true
+			case math.IsInf(k, -1): // no bound
+			case k > 0:
+				r.scale.hi = min(r.scale.hi, room/k)
+			case k < 0:
+				r.scale.lo = max(r.scale.lo, room/k)
+			case room < 0:
+				r.impossible = true
+			}
+		}
+	}
+}
+
+func (r *reach) empty() bool { return r.impossible || r.scale.empty() }
+
+// between is what two sets of bounds leave at a scale. Where it is a single
+// point, rounding may have turned it round.
+func between(lower, upper []line, scale float64) span {
+	s := span{math.Inf(-1), math.Inf(1)}
+	for _, l := range lower {
+		s.lo = max(s.lo, l.at(scale))
+	}
+	for _, u := range upper {
+		s.hi = min(s.hi, u.at(scale))
+	}
+	if s.lo > s.hi {
+		mid := (s.lo + s.hi) / 2
+		return span{mid, mid}
+	}
+	return s
+}
+
+// lowest is the place in s where the convex function f is least.
+func lowest(s span, f func(float64) float64) float64 {
+	for range 40 { // (2/3)^40 is far below a pixel
+		m0, m1 := s.lo+(s.hi-s.lo)/3, s.hi-(s.hi-s.lo)/3
+		if f(m0) <= f(m1) {
+			s.hi = m1
+		} else {
+			s.lo = m0
+		}
+	}
+	return (s.lo + s.hi) / 2
+}
+
+// choose finds the framing within b that comes closest to the middle of every
+// window of s. If any framing holds all windows that do not yield, the one
+// found does; if none does, it is the best compromise that b allows. It never
+// enlarges beyond maxScale unless b is too small for anything else. The search
+// is deterministic.
+func (h head) choose(s *spec.Spec, b bounds, maxScale float64) framing {
+	if f, ok := h.fit(s, b, maxScale); ok {
+		return f
+	}
+	return h.compromise(s, b, maxScale)
+}
+
+// fit is the best framing that breaks no rule; false: there is none.
+func (h head) fit(s *spec.Spec, b bounds, maxScale float64) (framing, bool) {
+	r := h.reach(s, b, maxScale, inset)
+	if r.empty() {
+		if r = h.reach(s, b, maxScale, 0); r.empty() {
+			return framing{}, false
+		}
+	}
+	terms := h.terms(s)
+	best := func(scale float64) framing {
+		off := between(r.offLo, r.offHi, scale).clamp(0)
+		eye := lowest(between(r.eyeLo, r.eyeHi, scale), func(e float64) float64 { return cost(terms, framing{scale, e, off}) })
+		return framing{scale, eye, off}
+	}
+	// The cost is convex in all three, and so is its least over two of them.
+	return best(lowest(r.scale, func(v float64) float64 { return cost(terms, best(v)) })), true
+}
+
+// compromise is the framing within b that leaves the windows the least.
+func (h head) compromise(s *spec.Spec, b bounds, maxScale float64) framing {
+	w, hgt := float64(s.Width), float64(s.Height)
+	lo := max(w/(b.right-b.left), hgt/(b.bottom-b.top), w/8/h.faceW)
 	hi := max(maxScale, lo)
 	terms := h.terms(s)
 	best, bestCost := framing{}, math.Inf(1)
 	try := func(scale float64) {
 		f := framing{scale: scale}
 		f.off = min(max(0, w/2-(b.right-h.cx)*scale), (h.cx-b.left)*scale-w/2)
-		e0, e1 := hgt-(b.bottom-h.eyeY)*scale, (h.eyeY-b.top)*scale
-		e0, e1 = max(e0, 0), min(e1, hgt)
-		if e0 > e1 { // the eyes are outside b
-			e0 = e1
+		e := span{max(hgt-(b.bottom-h.eyeY)*scale, 0), min((h.eyeY-b.top)*scale, hgt)}
+		if e.empty() { // the eyes are outside b
+			e.lo = e.hi
 		}
-		// The cost is convex in the eye line.
-		for range 32 { // (2/3)^32 of the height is far below a pixel
-			m0, m1 := e0+(e1-e0)/3, e1-(e1-e0)/3
-			if cost(terms, framing{scale, m0, f.off}) <= cost(terms, framing{scale, m1, f.off}) {
-				e1 = m1
-			} else {
-				e0 = m0
-			}
-		}
-		f.eye = (e0 + e1) / 2
+		f.eye = lowest(e, func(v float64) float64 { return cost(terms, framing{scale, v, f.off}) })
 		if c := cost(terms, f); c < bestCost {
 			best, bestCost = f, c
 		}
@@ -177,14 +332,21 @@ func (h head) choose(s *spec.Spec, b bounds, maxScale float64) framing {
 	return best
 }
 
-// tolerance forgives rounding when a window is checked, in output pixels.
-const tolerance = .25
+// tolerance forgives the rounding of floating point, in output pixels.
+const tolerance = 1e-6
 
 // misses lists the windows that a framing leaves and that do not yield, in the
-// order of the rules.
+// order of the rules, and the limit of enlargement where that is passed.
 func (h head) misses(f framing, s *spec.Spec) []string {
+	ids := missing(h.measure(f, s.Height), s)
+	if f.scale > s.MaxUpscale*(1+1e-9) {
+		ids = append(ids, spec.Upscale)
+	}
+	return ids
+}
+
+func missing(m map[string]float64, s *spec.Spec) []string {
 	var ids []string
-	m := h.measure(f, s.Height)
 	for _, id := range geometryIDs {
 		r := s.Geometry.Window(id)
 		if v := m[id]; !s.Geometry.Yields(id) && (v < r.Min-tolerance || v > r.Max+tolerance) {
@@ -194,65 +356,18 @@ func (h head) misses(f framing, s *spec.Spec) []string {
 	return ids
 }
 
+// measureCrop is the geometry that a crop gives, whose sides may be scaled
+// slightly differently.
+func (h head) measureCrop(c Crop, s *spec.Spec) map[string]float64 {
+	kx, ky := float64(s.Width)/c.Width, float64(s.Height)/c.Height
+	return map[string]float64{
+		spec.CrownMargin: (h.crownY - c.Y) * ky,
+		spec.EyeLine:     (h.eyeY - c.Y) * ky,
+		spec.FaceWidth:   h.faceW * kx,
+		spec.HeadHeight:  (h.chinY - h.crownY) * ky,
+		spec.ChinMargin:  (c.Y + c.Height - h.chinY) * ky,
+		spec.Centred:     (h.cx-c.X)*kx - float64(s.Width)/2,
+	}
+}
+
 var geometryIDs = []string{spec.CrownMargin, spec.EyeLine, spec.FaceWidth, spec.HeadHeight, spec.ChinMargin, spec.Centred}
-
-// Advice is one thing to do about where the person sits. Left and right are the
-// person's own, which a mirrored preview shows on the same side.
-type Advice struct {
-	Icon   string // arrow-left, arrow-right, arrow-up, arrow-down, closer, further
-	ZH, EN string
-}
-
-// advise says why h cannot be framed by s inside b, and by how much: it
-// compares the crop that the rules want with the frame. ok is false when the
-// frame is not to blame.
-func (h head) advise(s *spec.Spec, b bounds, maxScale float64) (Advice, bool) {
-	ideal := h.choose(s, unbounded, anyScale)
-	if ideal.scale > maxScale*1.001 {
-		// It may only be the aim that is too close; does a smaller one still do?
-		if c := h.choose(s, unbounded, maxScale); len(h.misses(c, s)) > 0 {
-			pct := int(math.Ceil((ideal.scale/maxScale - 1) * 100))
-			return Advice{
-				"closer", fmt.Sprintf("离镜头太远，人像需再大 %d%%，请靠近一些。", pct),
-				fmt.Sprintf("Too far away: the head must appear %d %% larger. Move closer.", pct),
-			}, true
-		}
-		ideal = h.choose(s, unbounded, maxScale)
-	}
-	x, y, w, hgt := h.rect(ideal, s.Width, s.Height)
-	left, right := max(0, b.left-x), max(0, x+w-b.right)
-	top, bottom := max(0, b.top-y), max(0, y+hgt-b.bottom)
-	px := func(v float64) int { return int(math.Ceil(v)) }
-	switch {
-	case left > 0 && right > 0 || top > 0 && bottom > 0:
-		short := max(left+right, 0)
-		if top > 0 && bottom > 0 {
-			short = max(short, top+bottom)
-		}
-		return Advice{
-			"further", fmt.Sprintf("离镜头太近，画面还差 %d 像素，请后退一些。", px(short)),
-			fmt.Sprintf("Too close: the frame is %d px too small. Move back.", px(short)),
-		}, true
-	case top > 0 && top >= max(left, right, bottom):
-		return Advice{
-			"arrow-down", fmt.Sprintf("头部太高，上方还差 %d 像素，请坐低一些。", px(top)),
-			fmt.Sprintf("The head is too high: %d px are missing above. Sit lower.", px(top)),
-		}, true
-	case bottom > 0 && bottom >= max(left, right):
-		return Advice{
-			"arrow-up", fmt.Sprintf("头部太低，下方还差 %d 像素，请坐高一些。", px(bottom)),
-			fmt.Sprintf("The head is too low: %d px are missing below. Sit higher.", px(bottom)),
-		}, true
-	case left > 0 && left >= right: // the frame's left is the person's right
-		return Advice{
-			"arrow-left", fmt.Sprintf("太靠右，侧边还差 %d 像素，请向左（您的左手边）移动。", px(left)),
-			fmt.Sprintf("Too far to your right: %d px are missing. Move to your left.", px(left)),
-		}, true
-	case right > 0:
-		return Advice{
-			"arrow-right", fmt.Sprintf("太靠左，侧边还差 %d 像素，请向右（您的右手边）移动。", px(right)),
-			fmt.Sprintf("Too far to your left: %d px are missing. Move to your right.", px(right)),
-		}, true
-	}
-	return Advice{}, false
-}

@@ -74,6 +74,8 @@ type Output struct {
 	DPI         int `json:"dpi"`
 	Bytes       int `json:"bytes"`
 	JPEGQuality int `json:"jpeg_quality"`
+	// Chroma is the colour resolution: 4:4:4 (full), 4:2:2 or 4:2:0.
+	Chroma string `json:"chroma"`
 }
 
 // Timings of the stages, in milliseconds.

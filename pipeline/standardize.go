@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -151,33 +152,66 @@ func (z *Standardizer) Wipe() {
 // a report with failing checks and no JPEG. Errors are ErrInput, ctx's, and
 // failures of the machinery.
 func (z *Standardizer) Standardize(ctx context.Context, in Input) (*Result, error) {
-	if err := in.check(); err != nil {
+	var one *Result
+	err := z.standardize(ctx, in, []*spec.Spec{in.Spec}, func(r *Result) error {
+		one = r
+		return nil
+	})
+	if err != nil {
 		return nil, err
+	}
+	return one, nil
+}
+
+// StandardizeAll makes one portrait a standard of the same frame, as Standardize
+// would with each of them, but finds the face and cuts the person out only once.
+// in.Spec is not looked at. Each result is handed to each as soon as it is made,
+// in the order of the standards; an error that each returns ends the run and is
+// returned. What the standards share counts in the timings of the first.
+func (z *Standardizer) StandardizeAll(ctx context.Context, in Input, standards []*spec.Spec, each func(*Result) error) error {
+	if len(standards) == 0 {
+		return fmt.Errorf("%w: no standard", ErrInput)
+	}
+	return z.standardize(ctx, in, standards, each)
+}
+
+func (z *Standardizer) standardize(ctx context.Context, in Input, standards []*spec.Spec, each func(*Result) error) error {
+	for _, in.Spec = range standards {
+		if err := in.check(); err != nil {
+			return err
+		}
 	}
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	p := &photo{z: z, in: in, judge: judge{in.Spec, z.texts}, frame: in.Frame, start: z.now()}
-	p.mark = p.start
-	p.res.Report.Spec, p.res.Report.SpecVersion = in.Spec.ID, in.Spec.Version
-	if in.Plate != nil {
-		p.res.Report.Plate = in.Plate.ID
-	}
+	sh := &common{standards: standards, frame: in.Frame}
+	start := z.now()
 	if in.Rotation != 0 {
 		turned, err := codec.Rotate(in.Frame, in.Rotation)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrInput, err)
+			return fmt.Errorf("%w: %w", ErrInput, err)
 		}
-		p.frame = turned
+		sh.frame = turned
 		defer clear(turned.Pix)
 	}
-	if err := p.run(ctx); err != nil {
-		return nil, err
+	for _, in.Spec = range standards {
+		p := &photo{z: z, common: sh, in: in, judge: judge{in.Spec, z.texts}, mark: start}
+		p.res.Report.Spec, p.res.Report.SpecVersion = in.Spec.ID, in.Spec.Version
+		if in.Plate != nil {
+			p.res.Report.Plate = in.Plate.ID
+		}
+		if err := p.run(ctx); err != nil {
+			return err
+		}
+		r := &p.res.Report
+		r.Timings.Decode = ms(in.Decode)
+		r.Timings.Total = ms(z.now().Sub(start) + in.Decode)
+		r.Summarise()
+		if err := each(&p.res); err != nil {
+			return err
+		}
+		in.Decode, start = 0, z.now()
 	}
-	r := &p.res.Report
-	r.Timings.Decode = ms(in.Decode)
-	r.Timings.Total = ms(z.now().Sub(p.start) + in.Decode)
-	r.Summarise()
-	return &p.res, nil
+	return nil
 }
 
 // minFrame is the least side of a frame in pixels.
@@ -198,20 +232,28 @@ func (in Input) check() error {
 	return nil
 }
 
-// photo is one run of the pipeline.
+// common is what every standard of one frame needs, made by the first that does.
+type common struct {
+	standards []*spec.Spec
+	frame     *image.RGBA // upright
+
+	looked bool // faces is valid
+	faces  []face.Face
+
+	seg      *matte.Segmentation
+	crownY   float64 // frame pixels
+	crownCut bool    // the head reaches the frame's upper edge
+}
+
+// photo is one frame under one standard.
 type photo struct {
+	*common
 	z     *Standardizer
 	in    Input
 	judge judge
-	frame *image.RGBA // upright
 	res   Result
-
-	faces    []face.Face
-	head     head
-	seg      *matte.Segmentation
-	crownCut bool // the head reaches the frame's upper edge
-
-	start, mark time.Time
+	head  head
+	mark  time.Time
 }
 
 // lap returns the milliseconds since the last one.
@@ -226,30 +268,40 @@ func ms(d time.Duration) float64 { return math.Round(float64(d)/1e3) / 1e3 }
 
 func (p *photo) run(ctx context.Context) error {
 	r := &p.res.Report
-	lumaInto(&p.z.gray, p.frame)
-	faces, err := p.z.detector.Detect(&p.z.gray, face.Options{})
-	if err != nil {
-		return fmt.Errorf("find faces: %w", err)
+	if !p.looked {
+		lumaInto(&p.z.gray, p.frame)
+		faces, err := p.z.detector.Detect(&p.z.gray, face.Options{})
+		if err != nil {
+			return fmt.Errorf("find faces: %w", err)
+		}
+		p.faces, p.looked = faces, true
+		r.Timings.Detect = p.lap()
 	}
-	p.faces = faces
-	r.Timings.Detect = p.lap()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if len(faces) > 0 {
-		p.head = guessHead(&faces[0])
-		r.Face = reportFace(&faces[0], p.head)
+	if len(p.faces) > 0 {
+		p.head = guessHead(&p.faces[0])
+		r.Face = reportFace(&p.faces[0], p.head)
 	}
 	if p.hopeless() {
-		p.refuse(nil)
+		p.refuse(nil, 0)
 		return nil
 	}
-	if err := p.segment(); err != nil {
-		return err
+	if p.seg == nil {
+		if err := p.segment(); err != nil {
+			return err
+		}
+		r.Timings.Matte = p.lap()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 	}
-	r.Timings.Matte = p.lap()
-	if err := ctx.Err(); err != nil {
-		return err
+	p.head.crownY = p.crownY
+	r.Face = reportFace(&p.faces[0], p.head)
+	if p.strangePlate() {
+		p.refuse(nil, 0)
+		return nil
 	}
 	return p.compose()
 }
@@ -275,15 +327,16 @@ func (p *photo) plateMismatch() bool {
 	return pl != nil && (pl.W != size.X || pl.H != size.Y)
 }
 
-// refuse reports what can be said without a portrait. geometry, if any, is the
-// best that the frame would have allowed.
-func (p *photo) refuse(geometry map[string]float64) {
+// refuse reports what can be said without a portrait. geometry and scale, if
+// any, are the best that the frame would have allowed.
+func (p *photo) refuse(geometry map[string]float64, scale float64) {
 	p.report(p.z.meter.Full(quality.Input{Frame: p.frame, Faces: p.faces}), geometry)
 	r := &p.res.Report
 	if len(p.faces) == 0 {
 		zero := 0.
 		r.fail(p.judge, quality.SingleFace, &zero, p.judge.text(quality.SingleFace).Low)
 	}
+	p.upscaleCheck(scale)
 	p.fileChecks(nil)
 	p.plateChecks()
 	r.Timings.Check = p.lap()
@@ -311,14 +364,14 @@ func (p *photo) report(ms []quality.Measurement, layout map[string]float64) {
 	}
 }
 
-// segment cuts the person out coarsely and takes the head's measures from it.
+// segment cuts the person out coarsely, for every standard of the run, and takes
+// the head's measures from it.
 func (p *photo) segment() error {
 	f := &p.faces[0]
-	// The region is what the crop will about be, with room for tall hair above
-	// and for the backdrop at the sides.
-	guess := p.head.choose(p.in.Spec, unbounded, anyScale)
-	x, y, w, h := p.head.rect(guess, p.in.Spec.Width, p.in.Spec.Height)
-	region := matte.Rect{X: x - .12*w, Y: y - .2*h, W: 1.24 * w, H: 1.3 * h}
+	region := p.region(p.standards[0])
+	for _, s := range p.standards[1:] {
+		region = around(region, p.region(s))
+	}
 	seg, err := p.z.matter.Segment(p.frame, p.in.Plate, matte.FaceBox{
 		X: f.X, Y: f.Y, W: f.W, H: f.H,
 		EyeL: matte.Point(f.LeftEye), EyeR: matte.Point(f.RightEye), ChinY: f.Chin.Y,
@@ -328,13 +381,24 @@ func (p *photo) segment() error {
 	}
 	p.seg = seg
 	if y, ok := seg.Crown(); ok && y < p.head.eyeY {
-		p.head.crownY = y
+		p.crownY = y
 	} else {
 		p.crownCut = p.head.crownY <= 0 || y <= 0
-		p.head.crownY = max(min(p.head.crownY, y), 0)
+		p.crownY = max(min(p.head.crownY, y), 0)
 	}
-	p.res.Report.Face = reportFace(f, p.head)
 	return nil
+}
+
+// region is what the crop for s will about be, with room for tall hair above and
+// for the backdrop at the sides.
+func (p *photo) region(s *spec.Spec) matte.Rect {
+	x, y, w, h := p.head.rect(p.head.choose(s, unbounded, anyScale), s.Width, s.Height)
+	return matte.Rect{X: x - .12*w, Y: y - .2*h, W: 1.24 * w, H: 1.3 * h}
+}
+
+func around(a, b matte.Rect) matte.Rect {
+	x, y := min(a.X, b.X), min(a.Y, b.Y)
+	return matte.Rect{X: x, Y: y, W: max(a.X+a.W, b.X+b.W) - x, H: max(a.Y+a.H, b.Y+b.H) - y}
 }
 
 // compose chooses the crop, renders, writes and measures. When the measures
@@ -349,13 +413,14 @@ func (p *photo) compose() error {
 		turn = uprightTurn(&p.faces[0])
 		p.head = p.head.turned(&p.faces[0], turn)
 	}
-	for again := false; ; again = true {
-		f := p.head.choose(s, p.head.room(s, frame, turn), s.MaxUpscale)
+	for round := 0; ; round++ {
+		room := p.head.room(s, frame, turn)
+		f := p.head.choose(s, room, s.MaxUpscale)
 		layout := p.head.measure(f, s.Height)
 		missed := p.head.misses(f, s)
 		if (len(missed) > 0 || p.crownCut) && !p.in.Force {
-			p.refuse(layout)
-			p.explain(missed, frame)
+			p.refuse(layout, f.scale)
+			p.explain(missed, layout, room)
 			return nil
 		}
 		crop := p.crop(f, turn)
@@ -369,7 +434,7 @@ func (p *photo) compose() error {
 		var measured []quality.Measurement
 		var done sync.WaitGroup
 		done.Go(func() { measured = p.z.meter.Full(p.qualityInput(port, crop)) })
-		jpg, q, buf, err := encode(p.z.file, port.RGBA, s)
+		jpg, file, buf, err := encode(p.z.file, port.RGBA, s)
 		p.z.file = buf
 		shown := &image.RGBA{}
 		if err == nil {
@@ -387,10 +452,11 @@ func (p *photo) compose() error {
 				measured[i].Value += turn // of the photo, not of the frame
 			}
 		}
-		if !again && p.learn(measured, f) {
+		if round < relayouts && p.learn(measured, f) {
 			continue
 		}
 		p.report(measured, layout)
+		p.upscaleCheck(f.scale)
 		p.clutterCheck()
 		r.Crop = &crop
 		r.Alpha = &Region{int(math.Round(crop.X)), int(math.Round(crop.Y)), int(math.Round(crop.Width)), int(math.Round(crop.Height))}
@@ -400,13 +466,37 @@ func (p *photo) compose() error {
 		}
 		r.Face = reportFace(&p.faces[0], p.head)
 		p.res.JPEG, p.res.Portrait, p.res.Before, p.res.Alpha = jpg, shown, port.Cut, port.Alpha
-		r.Output = &Output{Width: shown.Rect.Dx(), Height: shown.Rect.Dy(), Bytes: len(jpg), JPEGQuality: q}
+		r.Output = &Output{Width: shown.Rect.Dx(), Height: shown.Rect.Dy(), Bytes: len(jpg), JPEGQuality: file.quality, Chroma: file.sub.String()}
 		p.fileChecks(jpg)
 		p.plateChecks()
-		if len(missed) > 0 || p.crownCut {
-			p.explain(missed, frame)
+		if missed = p.stillMissed(missed); len(missed) > 0 || p.crownCut {
+			p.learn(measured, f)
+			p.explain(missed, layout, room)
 		}
 		return nil
+	}
+}
+
+// relayouts is how often a photo is laid out anew with what the finished picture
+// taught about the head: hair that the coarse cut did not see, mostly once.
+const relayouts = 2
+
+// stillMissed adds to the windows that the layout missed those that the finished
+// picture was measured outside of.
+func (p *photo) stillMissed(missed []string) []string {
+	for _, id := range geometryIDs {
+		c := p.res.Report.find(id)
+		if c != nil && c.Status == Fail && c.Value != nil && !slices.Contains(missed, id) {
+			missed = append(missed, id)
+		}
+	}
+	return missed
+}
+
+// upscaleCheck says how much the frame was enlarged; 0 is unknown.
+func (p *photo) upscaleCheck(scale float64) {
+	if r := &p.res.Report; p.in.Spec.Limit(spec.Upscale).Level != spec.LevelOff {
+		r.Checks = append(r.Checks, p.judge.value(spec.Upscale, scale, scale > 0))
 	}
 }
 
@@ -423,7 +513,7 @@ func (p *photo) qualityInput(m *matte.Portrait, c Crop) quality.Input {
 
 // crop is the frame rectangle of a framing. Unless it is turned, it lies on
 // whole pixels inside the frame, its sides off their proportions by less than a
-// thousandth.
+// thousandth; where that would leave a window, it lies between pixels.
 func (p *photo) crop(f framing, turn float64) Crop {
 	size := p.frame.Rect.Size()
 	x, y, w, h := p.head.rect(f, p.in.Spec.Width, p.in.Spec.Height)
@@ -431,11 +521,17 @@ func (p *photo) crop(f framing, turn float64) Crop {
 		cx, cy := unturn(p.faces[0].EyeMid(), x+w/2, y+h/2, turn)
 		return Crop{X: cx - w/2, Y: cy - h/2, Width: w, Height: h, RotationDeg: turn}
 	}
+	exact := Crop{X: x, Y: y, Width: w, Height: h}
 	w, h = min(math.Round(w), float64(size.X)), min(math.Round(h), float64(size.Y))
-	return Crop{
+	whole := Crop{
 		X: min(max(math.Round(x), 0), float64(size.X)-w), Y: min(max(math.Round(y), 0), float64(size.Y)-h),
 		Width: w, Height: h,
 	}
+	s := p.in.Spec
+	if len(missing(p.head.measureCrop(whole, s), s)) > len(missing(p.head.measureCrop(exact, s), s)) {
+		return exact
+	}
+	return whole
 }
 
 // render makes the pictures of a crop. A turned one is cut upright with room
@@ -492,28 +588,41 @@ func (p *photo) learn(ms []quality.Measurement, f framing) bool {
 	return true
 }
 
-// explain puts where to move into the checks that the frame made fail.
-func (p *photo) explain(missed []string, frame bounds) {
+// explain puts into the checks that failed where to move and by how much, or,
+// where no move helps, by how much the head leaves the window.
+func (p *photo) explain(missed []string, layout map[string]float64, room bounds) {
 	s, r := p.in.Spec, &p.res.Report
-	advice, ok := p.head.advise(s, frame, s.MaxUpscale)
+	h := p.head
 	if p.crownCut {
-		advice, ok = Advice{"arrow-down", "头顶超出画面，请坐低一些。", "The top of the head is outside the frame. Sit lower."}, true
-		if len(missed) == 0 {
-			missed = []string{spec.CrownMargin}
+		// How far the hair goes on above the frame is the guess of a usual head.
+		h.crownY = min(guessHead(&p.faces[0]).crownY, -leastHair*p.faces[0].IED())
+		if !slices.Contains(missed, spec.CrownMargin) {
+			missed = append(missed, spec.CrownMargin)
 		}
 	}
-	for _, id := range missed {
-		t := p.judge.text(id)
-		say := t.Low
-		if c := r.find(id); c != nil && c.Value != nil && s.Geometry.Window(id).Compare(*c.Value) > 0 {
-			say = t.High
+	advice, ok := h.advise(s, room, s.MaxUpscale)
+	if p.crownCut {
+		if !ok {
+			advice, ok = Advice{FullZH: "请坐低一些。", FullEN: "Sit lower."}, true
 		}
+		advice.FullZH, advice.FullEN = "头顶超出画面。"+advice.FullZH, "The top of the head is outside the frame. "+advice.FullEN
+	}
+	for _, id := range missed {
+		value := layout[id]
+		if c := r.find(id); c != nil && c.Value != nil {
+			value = *c.Value
+		}
+		say := excess(s, id, value)
 		if ok {
-			say = spec.Sentence{ZH: advice.ZH, EN: advice.EN}
+			say = spec.Sentence{ZH: advice.FullZH, EN: advice.FullEN}
 		}
 		r.fail(p.judge, id, nil, say)
 	}
 }
+
+// leastHair is how far hair at the frame's upper edge is taken to go on at the
+// least, in distances between the pupils.
+const leastHair = .1
 
 // fileChecks measures the written bytes themselves; nil: there is no file.
 func (p *photo) fileChecks(jpg []byte) {
@@ -535,6 +644,9 @@ func (p *photo) fileChecks(jpg []byte) {
 	r.Output.DPI = x
 	add(spec.DPI, float64(x), err == nil && x == y)
 	add(spec.FileSize, float64(len(jpg))/1000, true)
+	if c := r.find(spec.FileSize); c != nil && c.Status == Fail {
+		c.say(sizeProblem(len(jpg), s))
+	}
 }
 
 // clutterCheck warns of a backdrop that the matte could not find a plain wall
@@ -559,6 +671,12 @@ func (p *photo) plateChecks() {
 		case pl == nil:
 			c.Status = Warn
 			c.say(t.Unknown)
+		case p.strangePlate():
+			c.Status = Fail
+			c.say(spec.Sentence{
+				ZH: "空背景底图与照片不是同一相机、同一背景拍的，请工作人员重新拍摄空背景。",
+				EN: "The empty backdrop was not taken with this camera before this backdrop. Staff: photograph it again.",
+			})
 		case p.plateMismatch():
 			c.Status = Fail
 			size := p.frame.Rect.Size()
@@ -582,6 +700,17 @@ const (
 	checkPlate  = "plate"
 	checkCutout = "cutout"
 )
+
+// strangePlate tells whether the plate shows another place than the frame: next
+// to nothing around the person agrees with it.
+func (p *photo) strangePlate() bool {
+	return p.in.Plate != nil && p.seg != nil && p.seg.Drift.Kind == matte.DriftMoved && p.seg.Drift.Residual > strangeResidual
+}
+
+// strangeResidual is how far, in noise deviations, what is left of a frame's
+// backdrop may differ from its plate before the plate is taken for another
+// booth's. A knocked camera gives less than a third of it.
+const strangeResidual = 30
 
 // drift warns when the booth no longer looks like its plate.
 func (p *photo) drift(c *Check) {

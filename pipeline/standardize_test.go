@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/yunzhao-station/yunzhao/pipeline/codec"
+	"github.com/yunzhao-station/yunzhao/pipeline/face"
 	"github.com/yunzhao-station/yunzhao/pipeline/quality"
 	"github.com/yunzhao-station/yunzhao/pipeline/spec"
 )
@@ -118,10 +119,137 @@ func TestEveryStandardMakesItsPhoto(t *testing.T) {
 					t.Errorf("%s is not inside %v", g, w)
 				}
 			}
+			measuredAgain(t, z, r.JPEG, s)
 		})
 	}
 	if !bytes.Equal(before, frame.Pix) {
 		t.Error("the frame was changed")
+	}
+}
+
+// measuredAgain takes the geometry from the written file alone: the face is found
+// in it, and the person is what differs from the backdrop's colour. The face
+// finder's own uncertainty, 1 % of the side, is allowed for.
+func measuredAgain(t *testing.T, z *Standardizer, jpg []byte, s *spec.Spec) {
+	t.Helper()
+	var file image.RGBA
+	if err := codec.DecodeRGBA(&file, jpg, codec.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	k := 1
+	for s.Width*k < 450 { // faces of a few dozen pixels are found worse
+		k++
+	}
+	big := image.NewRGBA(image.Rect(0, 0, s.Width*k, s.Height*k))
+	if err := codec.ScaleInto(big, &file, false); err != nil {
+		t.Fatal(err)
+	}
+	alpha := image.NewGray(big.Rect)
+	for i := range alpha.Pix {
+		q := big.Pix[4*i:]
+		if far(color.RGBA{q[0], q[1], q[2], 255}, s.Background.Color) > 24 {
+			alpha.Pix[i] = 255
+		}
+	}
+	var gray image.Gray
+	lumaInto(&gray, big)
+	faces, err := z.detector.Detect(&gray, face.Options{})
+	if err != nil || len(faces) == 0 {
+		t.Fatalf("no face in the written file: %v", err)
+	}
+	for _, m := range z.meter.Full(quality.Input{
+		Frame: big, Faces: faces, Crop: quality.Crop{W: float64(s.Width * k), H: float64(s.Height * k)},
+		Cut: big, Portrait: big, Alpha: alpha, Background: s.Background.Color,
+	}) {
+		w := s.Geometry.Window(m.ID)
+		if w.IsOpen() || s.Geometry.Yields(m.ID) {
+			continue
+		}
+		side := float64(s.Height)
+		if m.ID == spec.FaceWidth || m.ID == spec.Centred {
+			side = float64(s.Width)
+		}
+		v := m.Value / float64(k)
+		if !m.Known || v < w.Min-.01*side || v > w.Max+.01*side {
+			t.Errorf("in the file %s is %.1f, want %v", m.ID, v, w)
+		}
+	}
+}
+
+// The default standard forbids turning and mirroring, however the head is held.
+func TestNeitherTurnedNorMirrored(t *testing.T) {
+	b := booth()
+	b.tilt = 2.5
+	frame := b.render(t)
+	r, err := maker(t).Standardize(context.Background(), Input{Frame: frame, Plate: b.plate(t), Spec: standard(t, "chsi"), Force: true})
+	if err != nil || r.JPEG == nil {
+		t.Fatalf("no photo: %v", err)
+	}
+	c := r.Report.Crop
+	if c.RotationDeg != 0 {
+		t.Errorf("turned by %v°", c.RotationDeg)
+	}
+	// The face of the file is the frame's where the report says, not its mirror image.
+	diff := func(mirror bool) (sum float64) {
+		for y := 180; y < 400; y++ {
+			for x := 140; x < 340; x++ {
+				u := x
+				if mirror {
+					u = 479 - x
+				}
+				fx, fy := int(c.X+(float64(u)+.5)*c.Width/480), int(c.Y+(float64(y)+.5)*c.Height/640)
+				sum += float64(far(r.Portrait.RGBAAt(x, y), frame.RGBAAt(fx, fy)))
+			}
+		}
+		return sum / (220 * 200)
+	}
+	if straight, mirrored := diff(false), diff(true); straight > 8 || mirrored < 2*straight {
+		t.Errorf("differs by %.1f from the frame, by %.1f from its mirror image", straight, mirrored)
+	}
+}
+
+// Several standards of one frame give what each gives alone, from one cut.
+func TestStandardizeAll(t *testing.T) {
+	b := booth()
+	frame, plate, z := b.render(t), b.plate(t), maker(t)
+	var list []*spec.Spec
+	for _, id := range []string{"chsi", "inch1", "visa-us"} {
+		list = append(list, standard(t, id))
+	}
+	var got []*Result
+	err := z.StandardizeAll(context.Background(), Input{Frame: frame, Plate: plate}, list, func(r *Result) error {
+		got = append(got, r)
+		return nil
+	})
+	if err != nil || len(got) != len(list) {
+		t.Fatalf("%d results, %v", len(got), err)
+	}
+	for i, s := range list {
+		holdsUp(t, got[i], s)
+		if m := got[i].Report.Timings; (m.Matte > 0) != (i == 0) || (m.Detect > 0) != (i == 0) {
+			t.Errorf("%s: timings %+v", s.ID, m)
+		}
+		alone, err := z.Standardize(context.Background(), Input{Frame: frame, Plate: plate, Spec: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := 0.
+		for j, a := range alone.Alpha.Pix {
+			d := float64(a) - float64(got[i].Alpha.Pix[j])
+			sum += d * d
+		}
+		if mse := sum / 255 / 255 / float64(len(alone.Alpha.Pix)); mse > 1e-3 || got[i].Report.Verdict != alone.Report.Verdict {
+			t.Errorf("%s: alpha differs by %.5f from that of its own run, verdict %s and %s", s.ID, mse, got[i].Report.Verdict, alone.Report.Verdict)
+		}
+	}
+	stop := errors.New("enough")
+	n := 0
+	err = z.StandardizeAll(context.Background(), Input{Frame: frame, Plate: plate}, list, func(*Result) error { n++; return stop })
+	if !errors.Is(err, stop) || n != 1 {
+		t.Errorf("%d results after an error: %v", n, err)
+	}
+	if err := z.StandardizeAll(context.Background(), Input{Frame: frame}, nil, nil); !errors.Is(err, ErrInput) {
+		t.Errorf("no standards: %v", err)
 	}
 }
 
@@ -221,6 +349,7 @@ func TestRefusals(t *testing.T) {
 		"crown cut":       {scene{w: 1920, h: 1080, x: 480, y: -60, scale: .87, seed: 2}, plate, spec.CrownMargin, "坐低", true},
 		"cut on the left": {scene{w: 1920, h: 1080, x: -330, y: 150, scale: .87, seed: 2}, plate, spec.Centred, "左", true},
 		"plate size":      {small, plate, checkPlate, "960×540", false},
+		"other camera":    {usual, elsewhere(t), checkPlate, "同一相机", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			frame := tc.scene.render(t)
@@ -250,6 +379,21 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// elsewhere is the plate of a booth with another backdrop, of the same size.
+func elsewhere(t *testing.T) *Plate {
+	t.Helper()
+	var frames []*image.RGBA
+	for i := range 3 {
+		s := scene{w: 1920, h: 1080, nobody: true, shelf: true, seed: uint64(200 + i)}
+		frames = append(frames, s.render(t))
+	}
+	p, err := NewPlate(frames)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 func TestWithoutPlate(t *testing.T) {

@@ -108,6 +108,7 @@ const (
 	HeadHeight  = "head_height"
 	ChinMargin  = "chin_margin"
 	Centred     = "centred"
+	Upscale     = "upscale"
 	Pixels      = "pixels"
 	DPI         = "dpi"
 	FileSize    = "file_size"
@@ -485,7 +486,7 @@ func (p *problems) inherit(s *Spec, id string, depth int) {
 
 // derived tells whether check id takes its limits from the standard's fields.
 func (s *Spec) derived(id string) bool {
-	return s.Geometry.window(id) != nil || id == Pixels || id == DPI || id == FileSize
+	return s.Geometry.window(id) != nil || id == Upscale || id == Pixels || id == DPI || id == FileSize
 }
 
 // ownWindow is the fail range of a derived check. File size is in units of 1000
@@ -493,6 +494,8 @@ func (s *Spec) derived(id string) bool {
 func (s *Spec) ownWindow(id string) Range {
 	exact := func(v int) Range { return Range{float64(v), float64(v)} }
 	switch id {
+	case Upscale:
+		return Range{math.NaN(), s.MaxUpscale}
 	case Pixels:
 		return exact(s.Width * s.Height)
 	case DPI:
