@@ -701,16 +701,31 @@ const (
 	checkCutout = "cutout"
 )
 
-// strangePlate tells whether the plate shows another place than the frame: next
-// to nothing around the person agrees with it.
+// strangePlate tells whether the plate shows another place than the frame:
+// nothing around the person agrees with it, or the wall has another colour than
+// any change of light could give it.
 func (p *photo) strangePlate() bool {
-	return p.in.Plate != nil && p.seg != nil && p.seg.Drift.Kind == matte.DriftMoved && p.seg.Drift.Residual > strangeResidual
+	if p.in.Plate == nil || p.seg == nil {
+		return false
+	}
+	d := p.seg.Drift
+	lo, hi := slices.Min(d.Gain[:]), slices.Max(d.Gain[:])
+	return d.Kind == matte.DriftMoved && d.Residual > strangeResidual ||
+		d.Kind == matte.DriftLamp && (hi > strangeTint*lo || lo > strangeGain || hi < 1/strangeGain)
 }
 
-// strangeResidual is how far, in noise deviations, what is left of a frame's
-// backdrop may differ from its plate before the plate is taken for another
-// booth's. A knocked camera gives less than a third of it.
-const strangeResidual = 30
+const (
+	// strangeResidual is how far, in noise deviations, what is left of a frame's
+	// backdrop may differ from its plate before the plate is taken for another
+	// booth's. A knocked camera gives less than a third of it.
+	strangeResidual = 30
+	// strangeTint is the same for the gains of two colour channels: a lamp's or a
+	// white balance's change stays below 1.4, the next colour of wall begins at 1.6.
+	strangeTint = 1.5
+	// strangeGain is the same for the gain of all: beyond one and a third stops no
+	// photo would be exposed.
+	strangeGain = 2.5
+)
 
 // drift warns when the booth no longer looks like its plate.
 func (p *photo) drift(c *Check) {

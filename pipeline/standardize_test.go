@@ -350,6 +350,8 @@ func TestRefusals(t *testing.T) {
 		"cut on the left": {scene{w: 1920, h: 1080, x: -330, y: 150, scale: .87, seed: 2}, plate, spec.Centred, "左", true},
 		"plate size":      {small, plate, checkPlate, "960×540", false},
 		"other camera":    {usual, elsewhere(t), checkPlate, "同一相机", false},
+		"other wall":      {usual, coloured(t, .4, .65, .95), checkPlate, "同一背景", false},
+		"other light":     {usual, coloured(t, .3, .3, .3), checkPlate, "同一背景", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			frame := tc.scene.render(t)
@@ -394,6 +396,32 @@ func elsewhere(t *testing.T) *Plate {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// coloured is the plate of a plain wall in other colours than the booth's.
+func coloured(t *testing.T, red, green, blue float64) *Plate {
+	t.Helper()
+	var frames []*image.RGBA
+	for i := range 3 {
+		m := scene{w: 1920, h: 1080, nobody: true, seed: uint64(300 + i)}.render(t)
+		for j := range m.Pix {
+			m.Pix[j] = uint8(float64(m.Pix[j]) * [4]float64{red, green, blue, 1}[j%4])
+		}
+		frames = append(frames, m)
+	}
+	p, err := NewPlate(frames)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// A lamp turned down by a third is a warning, not another booth.
+func TestDimmedLampIsNoOtherBooth(t *testing.T) {
+	r, err := maker(t).Standardize(context.Background(), Input{Frame: booth().render(t), Plate: coloured(t, .7, .7, .7), Spec: standard(t, "chsi")})
+	if err != nil || r.JPEG == nil || status(t, r.Report, checkPlate) != Warn {
+		t.Errorf("%v, photo %v", err, r.JPEG != nil)
+	}
 }
 
 func TestWithoutPlate(t *testing.T) {
