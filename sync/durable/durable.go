@@ -46,6 +46,33 @@ func WriteFile(path string, b []byte) (err error) {
 	return SyncDir(dir)
 }
 
+// MkdirAll makes a directory and the parents that it lacks, with mode 0700,
+// and makes their names durable: files that were synced inside a directory
+// whose own name a power cut takes away are lost all the same. A directory that
+// is there gets mode 0700.
+func MkdirAll(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return os.Chmod(dir, DirMode)
+	}
+	parent := filepath.Dir(dir)
+	if _, err := os.Stat(parent); errors.Is(err, os.ErrNotExist) {
+		if err := MkdirAll(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, DirMode); err != nil {
+		// Another process may have made it meanwhile.
+		if info, serr := os.Stat(dir); serr != nil || !info.IsDir() {
+			return err
+		}
+	}
+	// umask has its say in Mkdir.
+	if err := os.Chmod(dir, DirMode); err != nil {
+		return err
+	}
+	return SyncDir(parent)
+}
+
 // SyncDir makes the names in a directory durable.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)

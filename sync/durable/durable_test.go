@@ -43,3 +43,30 @@ func TestWriteFile(t *testing.T) {
 		t.Errorf("left behind: %v %v", left, err)
 	}
 }
+
+func TestMkdirAll(t *testing.T) {
+	base := t.TempDir()
+	dir := filepath.Join(base, "a", "b", "c")
+	for range 2 { // also when it is there
+		if err := durable.MkdirAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		for d := dir; d != base; d = filepath.Dir(d) {
+			if info, err := os.Stat(d); err != nil || d == dir && info.Mode().Perm() != durable.DirMode {
+				t.Errorf("%s: %v", d, err)
+			}
+		}
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(base, "file")
+	if err := durable.WriteFile(file, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{file, filepath.Join(file, "below")} {
+		if err := durable.MkdirAll(bad); err == nil {
+			t.Errorf("%s was made", bad)
+		}
+	}
+}

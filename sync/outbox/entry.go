@@ -30,8 +30,9 @@ const (
 	Damaged Fault = "file_damaged" // a file that is not what was sealed
 )
 
-// Entry is what the index knows about a packet: nothing about the student but
-// what a reviewer wrote, under central's opaque reference.
+// Entry is what the index knows about a packet. What a reviewer wrote and
+// central's opaque reference to the student stand in Verdict, which the index
+// keeps encrypted; the rest says nothing about the student.
 type Entry struct {
 	ID         ulid.ULID  `json:"id"`
 	SHA256     string     `json:"sha256"`
@@ -58,6 +59,8 @@ type Entry struct {
 
 	// Fault is found at Open, on reading and by VerifyAll; it is not stored.
 	Fault Fault `json:"-"`
+
+	sealed []byte // Verdict as the index keeps it, encrypted
 }
 
 func newEntry(h packet.Header, sha256 string, size int64, now time.Time) Entry {

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/yunzhao-station/yunzhao/sync/durable"
 )
 
 // file is an open file being written.
@@ -29,21 +31,12 @@ type fileSystem interface {
 	Free(path string) (bytes uint64, err error)
 }
 
-// Modes of what the store makes: for its own user only.
-const (
-	dirMode  = 0o700
-	fileMode = 0o600
-)
+// fileMode of what the store makes: for its own user only.
+const fileMode = durable.FileMode
 
 type osFS struct{}
 
-func (osFS) MkdirAll(path string) error {
-	if err := os.MkdirAll(path, dirMode); err != nil {
-		return err
-	}
-	// MkdirAll leaves an existing directory as it is, and umask has its say.
-	return os.Chmod(path, dirMode)
-}
+func (osFS) MkdirAll(path string) error { return durable.MkdirAll(path) }
 
 func (osFS) Create(path string) (file, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode)

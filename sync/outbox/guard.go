@@ -91,28 +91,19 @@ func (o *Outbox) Guard() error {
 			EN:   fmt.Sprintf("Disk almost full: %d MB left, %d MB needed. Connect to upload, or free some space", free>>20, o.limits.MinFree>>20),
 		}
 	}
-	pending, oldest := 0, time.Time{}
-	for _, e := range o.entries {
-		if e.State != Saved {
-			continue
-		}
-		pending++
-		if oldest.IsZero() || e.SavedAt.Before(oldest) {
-			oldest = e.SavedAt
-		}
-	}
+	pending, oldest := len(o.rows.unsent), o.rows.oldestUnsent()
 	if pending >= o.limits.MaxPending {
 		return &Refusal{
 			Code: RefuseCount,
-			ZH:   fmt.Sprintf("待上传照片过多（%d 张），请先联网上传", pending),
-			EN:   fmt.Sprintf("Too many photos wait to be sent (%d): connect and upload first", pending),
+			ZH:   fmt.Sprintf("待上传照片过多（%d 张），请先联网上传或用 U 盘导出", pending),
+			EN:   fmt.Sprintf("Too many photos wait to be sent (%d): connect and upload, or export to a USB stick", pending),
 		}
 	}
 	if age := o.now().Sub(oldest); pending > 0 && age > o.limits.MaxAge {
 		return &Refusal{
 			Code: RefuseAge,
-			ZH:   fmt.Sprintf("最早的未上传照片已有 %d 天，请先联网上传", int(age.Hours()/24)),
-			EN:   fmt.Sprintf("The oldest unsent photo has waited %d days: connect and upload first", int(age.Hours()/24)),
+			ZH:   fmt.Sprintf("最早的未上传照片已有 %d 天，请先联网上传或用 U 盘导出；若本机日期不对，请先校准", int(age.Hours()/24)),
+			EN:   fmt.Sprintf("The oldest unsent photo has waited %d days: connect and upload, or export to a USB stick. If this machine's date is wrong, set it first", int(age.Hours()/24)),
 		}
 	}
 	if o.writeFailed {
@@ -150,30 +141,8 @@ type Stats struct {
 func (o *Outbox) Stats() Stats {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := Stats{Total: len(o.entries)}
-	for _, e := range o.entries {
-		switch e.State {
-		case Saved:
-			s.Pending++
-			if s.OldestPending.IsZero() || e.SavedAt.Before(s.OldestPending) {
-				s.OldestPending = e.SavedAt
-			}
-		case Stored:
-			s.Stored++
-		case Opened:
-			s.Opened++
-		case Refused:
-			s.Refused++
-		case Purged:
-			s.Purged++
-		}
-		if e.Fault != "" {
-			s.Faulty++
-		} else if e.State != Purged {
-			s.Bytes += e.Size
-		}
-		s.LastSeq = max(s.LastSeq, e.Seq)
-	}
+	s := o.rows.stats
+	s.OldestPending = o.rows.oldestUnsent()
 	if free, err := o.fsys.Free(o.dir); err == nil {
 		s.FreeBytes = free
 	}
@@ -188,7 +157,7 @@ func (o *Outbox) Alarms() []Alarm {
 		out = append(out, Alarm{Code: AlarmIndexFault, Detail: "the index failed while running; restart to rebuild it"})
 	}
 	o.mu.Unlock()
-	for _, e := range o.filter(func(e *Entry) bool { return e.Fault != "" || e.State == Refused || e.held() }) {
+	for _, e := range o.pick(o.rows.troubled, func(*Entry) bool { return true }) {
 		if e.Fault != "" {
 			out = append(out, Alarm{Code: string(e.Fault), Packet: e.ID.String(), Detail: "state " + string(e.State)})
 		}

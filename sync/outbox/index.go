@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -34,8 +35,14 @@ var (
 )
 
 const (
-	indexFormat  = 1
+	// indexFormat 2 seals what reviewers wrote; 1 had it in the clear.
+	indexFormat  = 2
 	cursorPrefix = "cursor/"
+	// indexMap is the address space for the index, so that it is not mapped anew
+	// while it grows: 100,000 packets take about 60 MB.
+	indexMap = 128 << 20
+	// indexGrow is how much the file grows at a time, about 2,000 packets.
+	indexGrow = 1 << 20
 )
 
 // castagnoli guards every value: bbolt checks its own meta pages only.
@@ -78,11 +85,65 @@ func getUint(b *bbolt.Bucket, key []byte) (uint64, error) {
 }
 
 func putEntry(tx *bbolt.Tx, e Entry) error {
-	b, err := json.Marshal(e)
+	b, err := json.Marshal(rowOf(e))
 	if err != nil {
 		return fmt.Errorf("encode row: %w", err)
 	}
 	return putValue(tx.Bucket(bucketPackets), e.ID[:], b)
+}
+
+// row is an Entry as the index keeps it: of a verdict only what says nothing
+// about the student, and the whole of it sealed beside.
+type row struct {
+	Entry
+	Verdict *wire.Verdict `json:"verdict,omitempty"`
+	Sealed  []byte        `json:"verdict_sealed,omitempty"`
+}
+
+func rowOf(e Entry) row {
+	r := row{Entry: e, Sealed: e.sealed}
+	r.Entry.Verdict = nil
+	if e.Verdict != nil {
+		v := *e.Verdict
+		v.StudentRef, v.NoteZH, v.NoteEN = "", "", ""
+		r.Verdict = &v
+	}
+	return r
+}
+
+// sealContext ties a sealed verdict to its packet.
+func sealContext(id ulid.ULID) string { return "outbox/verdict/1/" + id.String() }
+
+// sealVerdict encrypts a verdict for the index; nil without a data key.
+func (o *Outbox) sealVerdict(id ulid.ULID, v wire.Verdict) ([]byte, error) {
+	if o.sealer == nil {
+		return nil, nil
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode verdict: %w", err)
+	}
+	defer clear(b)
+	return o.sealer.Seal(sealContext(id), b), nil
+}
+
+// openVerdict reads what sealVerdict wrote. A verdict that the data key does
+// not open keeps what is known without it: central tells the rest again.
+func (o *Outbox) openVerdict(e *Entry) {
+	if o.sealer == nil || e.sealed == nil {
+		return
+	}
+	b, err := o.sealer.Open(sealContext(e.ID), e.sealed)
+	if err == nil {
+		var v wire.Verdict
+		if err = json.Unmarshal(b, &v); err == nil {
+			e.Verdict = &v
+		}
+		clear(b)
+	}
+	if err != nil {
+		o.log.Warn("outbox: a reviewer's note does not open with the data key", "packet", e.ID.String())
+	}
 }
 
 func putProof(tx *bbolt.Tx, id ulid.ULID, stage string, proof wire.Signed) error {
@@ -106,18 +167,28 @@ func guarded(f func() error) (err error) {
 	return f()
 }
 
-func boltOptions() *bbolt.Options {
-	return &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType}
+// openBolt opens the index file. The list of free pages is not kept in it but
+// counted at each open: a damaged list could have a page that is in use
+// written over, and nobody would notice.
+func openBolt(path string) (*bbolt.DB, error) {
+	db, err := bbolt.Open(path, fileMode, &bbolt.Options{
+		Timeout: time.Second, FreelistType: bbolt.FreelistMapType, NoFreelistSync: true, InitialMmapSize: indexMap,
+	})
+	if err != nil {
+		return nil, err
+	}
+	db.AllocSize = indexGrow
+	return db, nil
 }
 
-// createIndex makes an empty index beside path and renames it into place, since
-// the first pages of a new file can be torn by a power cut.
-func createIndex(fsys fileSystem, path string) error {
+// createIndex makes an index beside path and renames it into place, since the
+// first pages of a new file can be torn by a power cut. fill may be nil.
+func createIndex(fsys fileSystem, path string, fill func(tx *bbolt.Tx) error) error {
 	tmp := path + ".new"
 	if err := fsys.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove unfinished index: %w", err)
 	}
-	db, err := bbolt.Open(tmp, fileMode, boltOptions())
+	db, err := openBolt(tmp)
 	if err != nil {
 		return fmt.Errorf("create index: %w", err)
 	}
@@ -127,7 +198,10 @@ func createIndex(fsys fileSystem, path string) error {
 				return err
 			}
 		}
-		return putUint(tx.Bucket(bucketMeta), keyFormat, indexFormat)
+		if err := putUint(tx.Bucket(bucketMeta), keyFormat, indexFormat); err != nil || fill == nil {
+			return err
+		}
+		return fill(tx)
 	})
 	if cerr := db.Close(); err == nil {
 		err = cerr
@@ -144,16 +218,28 @@ func createIndex(fsys fileSystem, path string) error {
 	return nil
 }
 
+// contents is all that an index holds, read and checked.
+type contents struct {
+	format  uint64
+	entries []Entry
+	nextSeq uint64
+	audit   string
+	cursors map[string]uint64
+}
+
 // openIndex opens and reads the whole index, so that damage is found now and
 // not in the middle of a capture.
-func openIndex(path string) (db *bbolt.DB, entries map[ulid.ULID]*Entry, err error) {
+func openIndex(path string) (db *bbolt.DB, c contents, err error) {
 	err = guarded(func() error {
-		var err error
-		if db, err = bbolt.Open(path, fileMode, boltOptions()); err != nil {
+		err := checkPages(path)
+		if err != nil {
+			return err
+		}
+		if db, err = openBolt(path); err != nil {
 			return openError(err)
 		}
 		return db.View(func(tx *bbolt.Tx) error {
-			entries, err = readIndex(tx)
+			c, err = readIndex(tx)
 			return err
 		})
 	})
@@ -163,7 +249,7 @@ func openIndex(path string) (db *bbolt.DB, entries map[ulid.ULID]*Entry, err err
 		_ = guarded(db.Close)
 		db = nil
 	}
-	return db, entries, err
+	return db, c, err
 }
 
 // openError tells a damaged file from one that this process may not or cannot
@@ -176,38 +262,65 @@ func openError(err error) error {
 	return fmt.Errorf("%w: %w", errIndex, err)
 }
 
-func readIndex(tx *bbolt.Tx) (map[ulid.ULID]*Entry, error) {
+func readIndex(tx *bbolt.Tx) (contents, error) {
+	c := contents{cursors: map[string]uint64{}}
 	packets, proofs, meta := tx.Bucket(bucketPackets), tx.Bucket(bucketProofs), tx.Bucket(bucketMeta)
 	if packets == nil || proofs == nil || meta == nil {
-		return nil, fmt.Errorf("%w: a bucket is missing", errIndex)
+		return c, fmt.Errorf("%w: a bucket is missing", errIndex)
 	}
-	format, err := getUint(meta, keyFormat)
-	if err != nil {
-		return nil, err
+	var err error
+	if c.format, err = getUint(meta, keyFormat); err != nil {
+		return c, err
 	}
-	if format != indexFormat {
-		return nil, fmt.Errorf("%w: format %d, this program writes %d", errIndex, format, indexFormat)
+	if c.format < 1 || c.format > indexFormat {
+		return c, fmt.Errorf("%w: format %d, this program writes %d", errIndex, c.format, indexFormat)
 	}
-	for _, b := range []*bbolt.Bucket{meta, proofs} {
-		if err := b.ForEach(func(_, v []byte) error { _, err := checkValue(v); return err }); err != nil {
-			return nil, err
-		}
+	if err := readMeta(meta, &c); err != nil {
+		return c, err
 	}
-	entries := map[ulid.ULID]*Entry{}
+	if err := proofs.ForEach(func(_, v []byte) error { _, err := checkValue(v); return err }); err != nil {
+		return c, err
+	}
 	err = packets.ForEach(func(k, v []byte) error {
 		b, err := checkValue(v)
 		if err != nil {
 			return err
 		}
-		e := new(Entry)
-		if err := json.Unmarshal(b, e); err != nil {
+		var r row
+		if err := json.Unmarshal(b, &r); err != nil {
 			return fmt.Errorf("%w: a row does not decode", errIndex)
 		}
+		e := r.Entry
+		e.Verdict, e.sealed = r.Verdict, r.Sealed
 		if string(e.ID[:]) != string(k) {
 			return fmt.Errorf("%w: a row stands under another id", errIndex)
 		}
-		entries[e.ID] = e
+		c.entries = append(c.entries, e)
 		return nil
 	})
-	return entries, err
+	return c, err
+}
+
+func readMeta(meta *bbolt.Bucket, c *contents) error {
+	var err error
+	if c.nextSeq, err = getUint(meta, keyNextSeq); err != nil {
+		return err
+	}
+	head, err := getValue(meta, keyAuditHead)
+	if err != nil {
+		return err
+	}
+	c.audit = string(head)
+	return meta.ForEach(func(k, v []byte) error {
+		if _, err := checkValue(v); err != nil {
+			return err
+		}
+		name, ok := strings.CutPrefix(string(k), cursorPrefix)
+		if !ok {
+			return nil
+		}
+		at, err := getUint(meta, k)
+		c.cursors[name] = at
+		return err
+	})
 }

@@ -12,6 +12,7 @@ package outbox
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -64,11 +65,26 @@ var (
 	ErrClosed = errors.New("outbox: closed")
 )
 
+// Sealer encrypts what the index keeps of a reviewer's words; context keeps one
+// sealed value from standing in for another.
+type Sealer interface {
+	Seal(context string, plain []byte) []byte
+	Open(context string, sealed []byte) ([]byte, error)
+}
+
 // Options of Open.
 type Options struct {
 	// Verify parses a packet file and checks the station's signature. Required:
 	// nothing enters or is adopted without it.
 	Verify func(b []byte) (packet.Header, error)
+	// Sealer protects reviewers' notes and the student references in verdicts.
+	// nil: they are held in memory and not written; what was sealed before stays
+	// as it is.
+	Sealer Sealer
+	// OpenAck checks central's signature on an acknowledgement. Purge removes a
+	// file only when the proof that is kept still passes it and names the file;
+	// nil: the state in the index decides alone.
+	OpenAck func(proof wire.Signed) (wire.Ack, error)
 	// Now is the clock; nil = time.Now.
 	Now func() time.Time
 	// Log receives what happened, without personal data; nil = slog.Default().
@@ -81,26 +97,36 @@ type Options struct {
 
 // Outbox is the open store. Its methods may be called from any goroutine.
 type Outbox struct {
-	dir    string
-	verify func(b []byte) (packet.Header, error)
-	now    func() time.Time
-	log    *slog.Logger
-	limits Limits
-	fsys   fileSystem
-	lock   *flock.Flock
+	dir     string
+	verify  func(b []byte) (packet.Header, error)
+	sealer  Sealer
+	openAck func(proof wire.Signed) (wire.Ack, error)
+	now     func() time.Time
+	log     *slog.Logger
+	limits  Limits
+	fsys    fileSystem
+	lock    *flock.Flock
 
 	// update runs one durable transaction; tests put faults round it.
 	update func(fn func(tx *bbolt.Tx) error) error
 
 	mu          sync.Mutex
 	db          *bbolt.DB // nil once closed
-	entries     map[ulid.ULID]*Entry
-	bySeq       map[uint64]ulid.ULID
+	rows        rows
+	nextSeq     uint64 // of the next packet that is committed
+	leftovers   map[string]leftover
 	cursors     map[string]uint64
 	auditHead   string
 	alarms      []Alarm // found at Open; those of entries are derived
 	writeFailed bool    // the last write to disk failed: Guard probes before the next session
 	indexFailed bool
+}
+
+// leftover is what a failed commit may have left on the disk: a file, a row, or
+// both.
+type leftover struct {
+	id  ulid.ULID
+	seq uint64
 }
 
 // Open opens the store in dir, creating it if needed, and reconciles files and
@@ -112,8 +138,9 @@ func Open(dir string, opts Options) (*Outbox, error) {
 		return nil, errors.New("outbox: open: Options.Verify is required")
 	}
 	o := &Outbox{
-		dir: dir, verify: opts.Verify, now: opts.Now, log: opts.Log, limits: opts.Limits.withDefaults(), fsys: opts.fsys,
-		bySeq: map[uint64]ulid.ULID{}, cursors: map[string]uint64{},
+		dir: dir, verify: opts.Verify, sealer: opts.Sealer, openAck: opts.OpenAck,
+		now: opts.Now, log: opts.Log, limits: opts.Limits.withDefaults(), fsys: opts.fsys,
+		rows: newRows(), nextSeq: 1, leftovers: map[string]leftover{}, cursors: map[string]uint64{},
 	}
 	if o.now == nil {
 		o.now = time.Now
@@ -170,25 +197,17 @@ func (o *Outbox) Close() error {
 
 func (o *Outbox) path(sha string) string { return filepath.Join(o.dir, dirPackets, sha+extPacket) }
 
-// NextSeq reserves the next sequence number of this station, durably: it is
-// never given out again, also when its capture fails.
+// NextSeq is the sequence number of this station's next packet. It is taken
+// by the packet's Commit and not before: a capture that fails, is withdrawn or
+// dies with the program leaves no gap. Of two packets that were sealed with the
+// same number the first to be committed has it, and the other is [ErrConflict].
 func (o *Outbox) NextSeq() (uint64, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var seq uint64
-	err := o.write(func(tx *bbolt.Tx) error {
-		meta := tx.Bucket(bucketMeta)
-		next, err := getUint(meta, keyNextSeq)
-		if err != nil {
-			return err
-		}
-		seq = max(next, 1)
-		return putUint(meta, keyNextSeq, seq+1)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("outbox: reserve sequence number: %w", err)
+	if o.db == nil {
+		return 0, ErrClosed
 	}
-	return seq, nil
+	return o.nextSeq, nil
 }
 
 // write runs one index transaction and remembers when the index itself broke.
@@ -214,49 +233,46 @@ func (o *Outbox) write(fn func(tx *bbolt.Tx) error) error {
 // known id or sequence number are [ErrConflict]. It does not take a context:
 // half a commit helps nobody.
 func (o *Outbox) Commit(s *packet.Sealed) (Entry, error) {
-	h, err := o.checkSealed(s)
-	if err != nil {
-		return Entry{}, err
+	if s == nil {
+		return Entry{}, fmt.Errorf("%w: nothing sealed", ErrInvalid)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.db == nil {
 		return Entry{}, ErrClosed
 	}
-	if id, ok := o.bySeq[h.Seq]; ok && id != h.ID {
-		return Entry{}, fmt.Errorf("%w: sequence number %d", ErrConflict, h.Seq)
+	// The bytes are checked while the disk takes them, under a name that a start
+	// removes; they get their own name only when they passed.
+	checked := make(chan error, 1)
+	go func() { checked <- o.checkSealed(s) }()
+	if id, ok := o.rows.bySeq[s.Header.Seq]; ok && id != s.ID {
+		return Entry{}, cmp.Or(<-checked, fmt.Errorf("%w: sequence number %d", ErrConflict, s.Header.Seq))
 	}
-	if e, ok := o.entries[h.ID]; ok {
-		if e.SHA256 != s.SHA256 {
-			return Entry{}, fmt.Errorf("%w: id %s", ErrConflict, h.ID)
-		}
-		if e.Fault == "" || e.State == Purged {
-			return *e, nil
-		}
-		// The file was lost and the caller still has the bytes: put them back.
-		if err := o.writeFile(s.SHA256, s.Bytes); err != nil {
+	if e, ok := o.rows.byID[s.ID]; ok {
+		if err := <-checked; err != nil {
 			return Entry{}, err
 		}
-		e.Fault = ""
-		return *e, nil
+		return o.commitAgain(*e, s)
 	}
-	if err := o.writeFile(s.SHA256, s.Bytes); err != nil {
+	if err := o.clearLeftovers(s); err != nil {
+		return Entry{}, cmp.Or(<-checked, fmt.Errorf("outbox: commit: clear what a failed one left: %w", err))
+	}
+	o.leftovers[s.SHA256] = leftover{s.ID, s.Header.Seq}
+	if err := o.writeFile(s, checked); err != nil {
+		if errors.Is(err, ErrInvalid) {
+			delete(o.leftovers, s.SHA256) // it never had a name of its own
+		}
 		return Entry{}, err
 	}
-	e := newEntry(h, s.SHA256, int64(len(s.Bytes)), o.now())
-	err = o.write(func(tx *bbolt.Tx) error {
+	e := newEntry(s.Header, s.SHA256, int64(len(s.Bytes)), o.now())
+	next := max(o.nextSeq, e.Seq+1)
+	err := o.write(func(tx *bbolt.Tx) error {
 		if err := putEntry(tx, e); err != nil {
 			return err
 		}
 		meta := tx.Bucket(bucketMeta)
-		next, err := getUint(meta, keyNextSeq)
-		if err != nil {
+		if err := putUint(meta, keyNextSeq, next); err != nil {
 			return err
-		}
-		if h.Seq >= next {
-			if err := putUint(meta, keyNextSeq, h.Seq+1); err != nil {
-				return err
-			}
 		}
 		if s.AuditHead == "" {
 			return nil
@@ -269,48 +285,82 @@ func (o *Outbox) Commit(s *packet.Sealed) (Entry, error) {
 	if s.AuditHead != "" {
 		o.auditHead = s.AuditHead
 	}
-	o.add(e)
+	delete(o.leftovers, s.SHA256)
+	o.rows.put(e)
+	o.nextSeq = next
 	o.writeFailed = false
 	return e, nil
 }
 
-func (o *Outbox) add(e Entry) {
-	o.entries[e.ID] = &e
-	o.bySeq[e.Seq] = e.ID
+// commitAgain answers for a packet that has a row. Where its file was lost
+// since, the caller still has the bytes: they are put back.
+func (o *Outbox) commitAgain(e Entry, s *packet.Sealed) (Entry, error) {
+	if e.SHA256 != s.SHA256 {
+		return Entry{}, fmt.Errorf("%w: id %s", ErrConflict, s.ID)
+	}
+	if e.Fault == "" || e.State == Purged {
+		return e, nil
+	}
+	checked := make(chan error, 1)
+	checked <- nil
+	if err := o.writeFile(s, checked); err != nil {
+		return Entry{}, err
+	}
+	e.Fault = ""
+	o.rows.put(e)
+	return e, nil
 }
 
-func (o *Outbox) checkSealed(s *packet.Sealed) (packet.Header, error) {
-	if s == nil {
-		return packet.Header{}, fmt.Errorf("%w: nothing sealed", ErrInvalid)
+// clearLeftovers removes what failed commits of other packets with the same
+// number left, so that no start finds two packets under one number.
+func (o *Outbox) clearLeftovers(s *packet.Sealed) error {
+	for sha, l := range o.leftovers {
+		if sha == s.SHA256 || l.seq != s.Header.Seq {
+			continue
+		}
+		if err := o.remove(l.id, sha); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// checkSealed makes sure that the bytes are still what was sealed, by this
+// station, under the id and the number that the caller believes.
+func (o *Outbox) checkSealed(s *packet.Sealed) error {
 	sum := sha256.Sum256(s.Bytes)
 	if hex.EncodeToString(sum[:]) != s.SHA256 {
-		return packet.Header{}, fmt.Errorf("%w: bytes changed since sealing", ErrInvalid)
+		return fmt.Errorf("%w: bytes changed since sealing", ErrInvalid)
 	}
 	h, err := o.verify(s.Bytes)
 	if err != nil {
-		return packet.Header{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	if h.ID != s.ID {
-		return packet.Header{}, fmt.Errorf("%w: id differs from the header's", ErrInvalid)
+	if h.ID != s.ID || !h.Equal(s.Header) {
+		return fmt.Errorf("%w: id or header differ from what was signed", ErrInvalid)
 	}
-	return h, nil
+	return nil
 }
 
-// writeFile puts the bytes under their final name, durably. It always writes
-// afresh, also over a file that is already there: after a failed fsync nobody
-// knows what the disk holds, and only a new write with a new fsync can tell.
-func (o *Outbox) writeFile(sha string, b []byte) error {
-	final := o.path(sha)
+// writeFile puts the bytes under their final name, durably, once checked says
+// that they are good. It always writes afresh, also over a file that is already
+// there: after a failed fsync nobody knows what the disk holds, and only a new
+// write with a new fsync can tell.
+func (o *Outbox) writeFile(s *packet.Sealed, checked <-chan error) error {
+	final := o.path(s.SHA256)
 	tmp := filepath.Join(o.dir, dirPackets, ulid.Make().String()+extTemp)
-	err := o.writeTemp(tmp, b)
+	err := o.writeTemp(tmp, s.Bytes)
+	failed := err != nil
+	if bad := <-checked; bad != nil {
+		err = bad
+	}
 	if err == nil {
 		if err = o.fsys.Rename(tmp, final); err != nil {
-			err = fmt.Errorf("outbox: commit: rename: %w", err)
+			failed, err = true, fmt.Errorf("outbox: commit: rename: %w", err)
 		}
 	}
 	if err != nil {
-		o.writeFailed = true
+		o.writeFailed = o.writeFailed || failed
 		// Best effort: Open removes what is left.
 		if rerr := o.fsys.Remove(tmp); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
 			o.log.Warn("outbox: temporary file stays until the next start", "err", rerr)
@@ -356,19 +406,28 @@ func (o *Outbox) Withdraw(s *packet.Sealed) error {
 	if o.db == nil {
 		return ErrClosed
 	}
-	if _, ok := o.entries[s.ID]; ok {
+	if _, ok := o.rows.byID[s.ID]; ok {
 		return fmt.Errorf("%w: packet is committed", ErrConflict)
 	}
-	// The row may be there although the transaction reported an error.
-	if err := o.write(func(tx *bbolt.Tx) error { return tx.Bucket(bucketPackets).Delete(s.ID[:]) }); err != nil {
+	if err := o.remove(s.ID, s.SHA256); err != nil {
 		return fmt.Errorf("outbox: withdraw: %w", err)
 	}
-	if err := o.fsys.Remove(o.path(s.SHA256)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("outbox: withdraw: %w", err)
+	return nil
+}
+
+// remove takes a packet that was never committed off the disk, durably.
+func (o *Outbox) remove(id ulid.ULID, sha string) error {
+	// The row may be there although the transaction reported an error.
+	if err := o.write(func(tx *bbolt.Tx) error { return tx.Bucket(bucketPackets).Delete(id[:]) }); err != nil {
+		return err
+	}
+	if err := o.fsys.Remove(o.path(sha)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
 	if err := o.fsys.SyncDir(filepath.Join(o.dir, dirPackets)); err != nil {
-		return fmt.Errorf("outbox: withdraw: sync directory: %w", err)
+		return fmt.Errorf("sync directory: %w", err)
 	}
+	delete(o.leftovers, sha)
 	return nil
 }
 
@@ -376,36 +435,42 @@ func (o *Outbox) Withdraw(s *packet.Sealed) error {
 func (o *Outbox) Get(id ulid.ULID) (Entry, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	e, ok := o.entries[id]
+	e, ok := o.rows.byID[id]
 	if !ok {
 		return Entry{}, ErrUnknown
 	}
 	return *e, nil
 }
 
-// List returns every entry, oldest sequence number first.
-func (o *Outbox) List() []Entry { return o.filter(func(*Entry) bool { return true }) }
-
-// Pending returns what is due to be sent at now, oldest first.
-func (o *Outbox) Pending(now time.Time) []Entry {
-	return o.filter(func(e *Entry) bool { return e.waiting() && !e.Next.After(now) })
+// List returns every entry, lowest sequence number first.
+func (o *Outbox) List() []Entry {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.rows.list()
 }
 
-func (o *Outbox) filter(keep func(*Entry) bool) []Entry {
+// Pending returns what is due to be sent at now, oldest first. What it costs
+// grows with what is unsent, not with what is stored.
+func (o *Outbox) Pending(now time.Time) []Entry {
+	return o.pick(o.rows.unsent, func(e *Entry) bool { return e.waiting() && !e.Next.After(now) })
+}
+
+// Rejected returns the packets that a reviewer rejected, oldest first.
+func (o *Outbox) Rejected() []Entry {
+	return o.pick(o.rows.rejected, func(*Entry) bool { return true })
+}
+
+// pick copies the entries of one of the sets of rows that keep accepts.
+func (o *Outbox) pick(set map[ulid.ULID]*Entry, keep func(*Entry) bool) []Entry {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var out []Entry
-	for _, e := range o.entries {
+	for _, e := range set {
 		if keep(e) {
 			out = append(out, *e)
 		}
 	}
-	slices.SortFunc(out, func(a, b Entry) int {
-		if a.Seq != b.Seq {
-			return int(min(max(int64(a.Seq-b.Seq), -1), 1))
-		}
-		return a.ID.Compare(b.ID)
-	})
+	slices.SortFunc(out, bySequence)
 	return out
 }
 
@@ -415,7 +480,7 @@ func (o *Outbox) NextDue() (time.Time, bool) {
 	defer o.mu.Unlock()
 	var at time.Time
 	found := false
-	for _, e := range o.entries {
+	for _, e := range o.rows.unsent {
 		if e.waiting() && (!found || e.Next.Before(at)) {
 			at, found = e.Next, true
 		}
@@ -435,16 +500,39 @@ func (o *Outbox) Read(id ulid.ULID) ([]byte, error) {
 	b, fault, err := o.readFile(e)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if e, ok := o.entries[id]; ok && (err == nil || fault != "") {
-		if fault != "" && e.Fault != fault {
-			o.log.Error("outbox: packet file is not what was sealed", "packet", id.String(), "fault", fault)
-		}
+	if now, ok := o.rows.byID[id]; ok && now.State != Purged && (err == nil || fault != "") && now.Fault != fault {
+		e := *now
 		e.Fault = fault
+		if fault != "" {
+			o.log.Error("outbox: packet file is not what was sealed", "packet", id.String(), "fault", string(fault))
+		}
+		if fault == Damaged {
+			// Kept, but never where something could take it for the packet.
+			if qerr := o.quarantine(e.SHA256); qerr != nil {
+				o.log.Error("outbox: damaged packet not moved to quarantine", "packet", id.String(), "err", qerr)
+			}
+		}
+		o.rows.put(e)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
 	return b, nil
+}
+
+// quarantine moves a file out of the packets, durably. The name begins with
+// the digest, so that a later start knows what became of the file.
+func (o *Outbox) quarantine(sha string) error {
+	kept := filepath.Join(o.dir, dirQuarantine, sha+"-"+ulid.Make().String()+extPacket)
+	if err := o.fsys.Rename(o.path(sha), kept); err != nil {
+		return fmt.Errorf("quarantine packet: %w", err)
+	}
+	for _, d := range []string{dirQuarantine, dirPackets} {
+		if err := o.fsys.SyncDir(filepath.Join(o.dir, d)); err != nil {
+			return fmt.Errorf("quarantine packet: sync directory: %w", err)
+		}
+	}
+	return nil
 }
 
 // readFile tells a file that is gone or changed (a fault) from one that could
@@ -467,7 +555,7 @@ func (o *Outbox) readFile(e Entry) ([]byte, Fault, error) {
 func (o *Outbox) change(id ulid.ULID, what string, edit func(e *Entry) error, also func(tx *bbolt.Tx) error) (Entry, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	old, ok := o.entries[id]
+	old, ok := o.rows.byID[id]
 	if !ok {
 		return Entry{}, ErrUnknown
 	}
@@ -487,7 +575,7 @@ func (o *Outbox) change(id ulid.ULID, what string, edit func(e *Entry) error, al
 	if err != nil {
 		return *old, fmt.Errorf("outbox: %s: %w", what, err)
 	}
-	o.entries[id] = &e
+	o.rows.put(e)
 	return e, nil
 }
 
@@ -588,7 +676,8 @@ func (o *Outbox) SetVerdict(v wire.Verdict) (Entry, error) {
 			return errStale
 		}
 		e.Verdict = &v
-		return nil
+		e.sealed, err = o.sealVerdict(id, v)
+		return err
 	}, nil)
 	if errors.Is(err, errStale) {
 		return e, nil
@@ -631,8 +720,8 @@ func (o *Outbox) AuditHead() string {
 // The rows stay, so that an id is never used for other bytes. It returns how
 // many were removed and goes on after an error, which it returns at the end.
 func (o *Outbox) Purge(now time.Time, retain time.Duration) (int, error) {
-	due := o.filter(func(e *Entry) bool {
-		return e.State == Opened && !e.DecidedAt.IsZero() && !e.DecidedAt.Add(retain).After(now)
+	due := slices.DeleteFunc(o.List(), func(e Entry) bool {
+		return e.State != Opened || e.DecidedAt.IsZero() || e.DecidedAt.Add(retain).After(now)
 	})
 	if len(due) == 0 {
 		return 0, nil
@@ -643,6 +732,10 @@ func (o *Outbox) Purge(now time.Time, retain time.Duration) (int, error) {
 	var errs []error
 	n := 0
 	for _, e := range due {
+		if err := o.provenOpened(e); err != nil {
+			errs = append(errs, fmt.Errorf("outbox: purge: packet %s is kept: %w", e.ID, err))
+			continue
+		}
 		// The row first: a crash between the two leaves a purged row with a
 		// file, which Open finishes; the other way round it would be an alarm.
 		_, err := o.change(e.ID, "purge", func(e *Entry) error {
@@ -670,6 +763,32 @@ func (o *Outbox) Purge(now time.Time, retain time.Duration) (int, error) {
 	return n, errors.Join(errs...)
 }
 
+// errUnproven: the index says opened, but central's word for it is not there.
+var errUnproven = errors.New("central's acknowledgement is missing or does not verify")
+
+// provenOpened looks once more at central's signed word before anything is
+// deleted on its strength: an index is only a file.
+func (o *Outbox) provenOpened(e Entry) error {
+	if o.openAck == nil {
+		return nil
+	}
+	proof, ok, err := o.Proof(e.ID, wire.AckOpened)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errUnproven
+	}
+	ack, err := o.openAck(proof)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUnproven, err)
+	}
+	if ack.Stage != wire.AckOpened || ack.ID != e.ID.String() || ack.SHA256 != e.SHA256 || ack.Size != e.Size || ack.StationID != e.Station {
+		return fmt.Errorf("%w: it is about something else", errUnproven)
+	}
+	return nil
+}
+
 // saveSequence writes the next sequence number beside the index: once files
 // are gone, a rebuilt index could not find it in them any more.
 func (o *Outbox) saveSequence() error {
@@ -678,16 +797,7 @@ func (o *Outbox) saveSequence() error {
 	if o.db == nil {
 		return ErrClosed
 	}
-	var next uint64
-	err := guarded(func() error {
-		return o.db.View(func(tx *bbolt.Tx) (err error) {
-			next, err = getUint(tx.Bucket(bucketMeta), keyNextSeq)
-			return err
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("read sequence: %w", err)
-	}
+	next := o.nextSeq
 	path := filepath.Join(o.dir, fileSequence)
 	tmp := path + extTemp
 	if err := o.fsys.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {

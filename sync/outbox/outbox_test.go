@@ -186,19 +186,55 @@ func TestCommitTwiceAndConflicts(t *testing.T) {
 	mustVerify(t, o, 1)
 }
 
-func TestSequenceNeverRepeats(t *testing.T) {
-	dir := t.TempDir()
-	o := open(t, dir, options())
-	last := uint64(0)
-	for range 3 {
-		for range 2 {
-			n, err := o.NextSeq()
-			if err != nil || n <= last {
-				t.Fatalf("%d after %d, %v", n, last, err)
-			}
-			last = n
+// TestSequenceHasNoGaps: a number belongs to the packet that is committed with
+// it. What fails, is withdrawn or is forgotten with the program takes none.
+func TestSequenceHasNoGaps(t *testing.T) {
+	f := &faultFS{fileSystem: osFS{}}
+	opts := options()
+	opts.fsys = f
+	o := open(t, t.TempDir(), opts)
+	next := func(want uint64) {
+		t.Helper()
+		if n, err := o.NextSeq(); err != nil || n != want {
+			t.Fatalf("next = %d, %v; want %d", n, err, want)
 		}
-		o = reopen(t, o, options())
+	}
+	next(1)
+	next(1) // asking takes nothing
+	commit(t, o)
+	for n := 1; n <= commitCalls; n++ {
+		seq := uint64(n + 1)
+		next(seq)
+		failed := sealed(t, seq, 1)
+		f.calls, f.failAt = 0, n
+		if _, err := o.Commit(failed); err == nil {
+			t.Fatal("committed")
+		}
+		f.failAt = 0
+		next(seq)
+		// Withdrawn or not, its successor takes the number, and nothing of it stays.
+		if n%2 == 0 {
+			must(t, o.Withdraw(failed))
+		}
+		if s := commit(t, o); s.Header.Seq != seq {
+			t.Fatalf("sequence %d, want %d", s.Header.Seq, seq)
+		}
+		if _, err := os.Stat(o.path(failed.SHA256)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("call %d: the failed packet lies beside its successor: %v", n, err)
+		}
+		if _, err := o.Commit(failed); !errors.Is(err, ErrConflict) {
+			t.Errorf("call %d: two packets under one number: %v", n, err)
+		}
+		o = reopen(t, o, opts)
+		next(seq + 1)
+	}
+	for i, e := range o.List() {
+		if e.Seq != uint64(i+1) {
+			t.Errorf("entry %d has sequence %d", i, e.Seq)
+		}
+	}
+	if a := o.Alarms(); len(a) != 0 {
+		t.Errorf("alarms: %v", a)
 	}
 }
 
@@ -244,10 +280,8 @@ func TestReconcile(t *testing.T) {
 		}, []string{AlarmForeignFile}, 3},
 		{"index gone", func(t *testing.T, o *Outbox, _ []*packet.Sealed) { must(t, os.Remove(index(o))) }, nil, 3},
 		{"index empty", func(t *testing.T, o *Outbox, _ []*packet.Sealed) { must(t, os.Truncate(index(o), 0)) }, []string{AlarmIndexRebuilt}, 3},
-		{"index cut in half", func(t *testing.T, o *Outbox, _ []*packet.Sealed) {
-			info, err := os.Stat(index(o))
-			must(t, err)
-			must(t, os.Truncate(index(o), info.Size()/2))
+		{"index cut in the middle of its pages", func(t *testing.T, o *Outbox, _ []*packet.Sealed) {
+			must(t, os.Truncate(index(o), 2*4096+100))
 		}, []string{AlarmIndexRebuilt}, 3},
 		{"index cut to one page", func(t *testing.T, o *Outbox, _ []*packet.Sealed) { must(t, os.Truncate(index(o), 4096)) }, []string{AlarmIndexRebuilt}, 3},
 		{"index is text", func(t *testing.T, o *Outbox, _ []*packet.Sealed) {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,24 +36,14 @@ func (o *Outbox) reconcile() error {
 	if err != nil {
 		return err
 	}
-	bySHA := make(map[string]*Entry, len(o.entries))
-	for _, e := range o.entries {
-		bySHA[e.SHA256] = e
+	bySHA := make(map[string]ulid.ULID, len(o.rows.byID))
+	for id, e := range o.rows.byID {
+		bySHA[e.SHA256] = id
 	}
 	var adopted []Entry
 	for sha, size := range files {
-		e, known := bySHA[sha]
-		switch {
-		case known && e.State == Purged:
-			// A purge was cut short: finish it.
-			if err := o.fsys.Remove(o.path(sha)); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return fmt.Errorf("finish purge: %w", err)
-			}
-		case known:
-			if size != e.Size {
-				e.Fault = Damaged
-			}
-		default:
+		id, known := bySHA[sha]
+		if !known {
 			a, ok, err := o.adopt(sha)
 			if err != nil {
 				return err
@@ -60,29 +51,66 @@ func (o *Outbox) reconcile() error {
 			if ok {
 				adopted = append(adopted, a)
 			}
+			continue
+		}
+		e := *o.rows.byID[id]
+		switch {
+		case e.State == Purged:
+			// A purge was cut short: finish it.
+			if err := o.fsys.Remove(o.path(sha)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("finish purge: %w", err)
+			}
+		case size != e.Size:
+			e.Fault = Damaged
+			if err := o.quarantine(sha); err != nil {
+				return err
+			}
+			o.log.Error("outbox: a packet's file has another size", "packet", e.ID.String())
+			o.rows.put(e)
 		}
 	}
-	for _, e := range o.entries {
-		if _, ok := files[e.SHA256]; !ok && e.State != Purged {
-			e.Fault = Missing
-			o.log.Error("outbox: a packet's file is missing", "packet", e.ID.String(), "state", string(e.State))
-		}
+	if err := o.markMissing(files); err != nil {
+		return err
 	}
 	return o.insert(adopted)
 }
 
+// markMissing notes which rows have no file, and whether it lies in quarantine.
+func (o *Outbox) markMissing(files map[string]int64) error {
+	var lost []Entry
+	for _, e := range o.rows.byID {
+		if _, ok := files[e.SHA256]; !ok && e.State != Purged {
+			lost = append(lost, *e)
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	list, err := o.fsys.ReadDir(filepath.Join(o.dir, dirQuarantine))
+	if err != nil {
+		return fmt.Errorf("list quarantine: %w", err)
+	}
+	for _, e := range lost {
+		e.Fault = Missing
+		if slices.ContainsFunc(list, func(d fs.DirEntry) bool { return strings.HasPrefix(d.Name(), e.SHA256) }) {
+			e.Fault = Damaged
+		}
+		o.log.Error("outbox: a packet's file is not there", "packet", e.ID.String(), "state", string(e.State), "fault", string(e.Fault))
+		o.rows.put(e)
+	}
+	return nil
+}
+
 func (o *Outbox) loadIndex() error {
 	path := filepath.Join(o.dir, fileIndex)
-	fresh := false
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := createIndex(o.fsys, path); err != nil {
+		if err := createIndex(o.fsys, path, nil); err != nil {
 			return err
 		}
-		fresh = true
 	} else if err != nil {
 		return fmt.Errorf("look at index: %w", err)
 	}
-	db, entries, err := openIndex(path)
+	db, c, err := openIndex(path)
 	if err != nil && !errors.Is(err, errIndex) {
 		return err
 	}
@@ -92,59 +120,92 @@ func (o *Outbox) loadIndex() error {
 		if err := o.fsys.Rename(path, kept); err != nil {
 			return fmt.Errorf("quarantine index: %w", err)
 		}
-		if err := createIndex(o.fsys, path); err != nil {
+		if err := createIndex(o.fsys, path, nil); err != nil {
 			return err
 		}
-		if db, entries, err = openIndex(path); err != nil {
+		if db, c, err = openIndex(path); err != nil {
 			return fmt.Errorf("open rebuilt index: %w", err)
 		}
 		o.alarms = append(o.alarms, Alarm{Code: AlarmIndexRebuilt, Detail: "old index kept as " + filepath.Base(kept)})
-		fresh = true
 	}
-	o.db, o.entries = db, entries
-	for _, e := range entries {
-		o.bySeq[e.Seq] = e.ID
-	}
-	if fresh {
-		if err := o.restoreSequence(); err != nil {
+	if c.format < indexFormat && o.sealer != nil {
+		if db, c, err = o.upgradeIndex(path, db, c); err != nil {
 			return err
 		}
 	}
-	return guarded(func() error { return db.View(o.readMeta) })
-}
-
-func (o *Outbox) readMeta(tx *bbolt.Tx) error {
-	meta := tx.Bucket(bucketMeta)
-	head, err := getValue(meta, keyAuditHead)
+	o.db = db
+	for _, e := range c.entries {
+		o.openVerdict(&e)
+		o.rows.put(e)
+	}
+	o.auditHead, o.cursors = c.audit, c.cursors
+	saved, err := o.savedSequence()
 	if err != nil {
 		return err
 	}
-	o.auditHead = string(head)
-	c := meta.Cursor()
-	for k, _ := c.Seek([]byte(cursorPrefix)); strings.HasPrefix(string(k), cursorPrefix); k, _ = c.Next() {
-		v, err := getUint(meta, k)
-		if err != nil {
-			return err
-		}
-		o.cursors[strings.TrimPrefix(string(k), cursorPrefix)] = v
-	}
+	o.nextSeq = max(1, c.nextSeq, saved, o.rows.stats.LastSeq+1)
 	return nil
 }
 
-// restoreSequence takes the number kept by saveSequence into a new index.
-func (o *Outbox) restoreSequence() error {
-	b, err := o.fsys.ReadFile(filepath.Join(o.dir, fileSequence), 64)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// upgradeIndex writes an index of an older format anew. Not in place: what it
+// had in the clear must not stay behind in pages that are no longer used.
+func (o *Outbox) upgradeIndex(path string, db *bbolt.DB, c contents) (*bbolt.DB, contents, error) {
+	for i := range c.entries {
+		e := &c.entries[i]
+		if e.Verdict == nil {
+			continue
+		}
+		var err error
+		if e.sealed, err = o.sealVerdict(e.ID, *e.Verdict); err != nil {
+			return db, c, fmt.Errorf("upgrade index: %w", err)
+		}
+	}
+	err := guarded(func() error {
+		return db.View(func(old *bbolt.Tx) error {
+			return createIndex(o.fsys, path, func(tx *bbolt.Tx) error {
+				for _, e := range c.entries {
+					if err := putEntry(tx, e); err != nil {
+						return err
+					}
+				}
+				for _, name := range [][]byte{bucketProofs, bucketMeta} {
+					err := old.Bucket(name).ForEach(func(k, v []byte) error {
+						if string(k) == string(keyFormat) {
+							return nil
+						}
+						return tx.Bucket(name).Put(k, v)
+					})
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		})
+	})
+	if cerr := guarded(db.Close); err == nil {
+		err = cerr
 	}
 	if err != nil {
-		return fmt.Errorf("read saved sequence: %w", err)
+		return nil, c, fmt.Errorf("upgrade index: %w", err)
+	}
+	return openIndex(path)
+}
+
+// savedSequence is the number that saveSequence kept; 0 = none.
+func (o *Outbox) savedSequence() (uint64, error) {
+	b, err := o.fsys.ReadFile(filepath.Join(o.dir, fileSequence), 64)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read saved sequence: %w", err)
 	}
 	next, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 63)
 	if err != nil {
-		return fmt.Errorf("saved sequence %s is not a number", filepath.Join(o.dir, fileSequence))
+		return 0, fmt.Errorf("saved sequence %s is not a number", filepath.Join(o.dir, fileSequence))
 	}
-	return o.db.Update(func(tx *bbolt.Tx) error { return putUint(tx.Bucket(bucketMeta), keyNextSeq, next) })
+	return next, nil
 }
 
 // scanFiles lists the packet files by digest with their sizes and removes
@@ -185,14 +246,13 @@ func (o *Outbox) alarm(code, id, detail string) {
 // between rename and index. It is verified first; what fails is kept in
 // quarantine, never deleted and never sent.
 func (o *Outbox) adopt(sha string) (Entry, bool, error) {
-	path := o.path(sha)
 	e, code, err := o.inspect(sha)
 	if code == "" && err != nil {
 		return Entry{}, false, err
 	}
 	if code != "" {
-		if err := o.fsys.Rename(path, filepath.Join(o.dir, dirQuarantine, sha+extPacket)); err != nil {
-			return Entry{}, false, fmt.Errorf("quarantine packet: %w", err)
+		if err := o.quarantine(sha); err != nil {
+			return Entry{}, false, err
 		}
 		id := ""
 		if e.ID != (ulid.ULID{}) {
@@ -202,10 +262,10 @@ func (o *Outbox) adopt(sha string) (Entry, bool, error) {
 		return Entry{}, false, nil
 	}
 	// Whoever wrote it may have died before its fsync.
-	if err := o.fsys.SyncFile(path); err != nil {
+	if err := o.fsys.SyncFile(o.path(sha)); err != nil {
 		return Entry{}, false, fmt.Errorf("adopt: sync: %w", err)
 	}
-	o.add(e)
+	o.rows.put(e)
 	o.log.Warn("outbox: adopted a packet that had no row", "packet", e.ID.String(), "seq", e.Seq)
 	return e, true, nil
 }
@@ -225,10 +285,10 @@ func (o *Outbox) inspect(sha string) (Entry, string, error) {
 		return Entry{}, AlarmForeignFile, err
 	}
 	e := newEntry(h, sha, int64(len(b)), o.now())
-	if _, taken := o.entries[h.ID]; taken {
+	if _, taken := o.rows.byID[h.ID]; taken {
 		return e, AlarmIDConflict, errors.New("another file has the same id")
 	}
-	if _, taken := o.bySeq[h.Seq]; taken {
+	if _, taken := o.rows.bySeq[h.Seq]; taken {
 		return e, AlarmIDConflict, errors.New("another file has the same sequence number")
 	}
 	return e, "", nil
@@ -242,20 +302,15 @@ func (o *Outbox) insert(adopted []Entry) error {
 	if err := o.fsys.SyncDir(filepath.Join(o.dir, dirPackets)); err != nil {
 		return fmt.Errorf("adopt: sync directory: %w", err)
 	}
+	o.nextSeq = max(o.nextSeq, o.rows.stats.LastSeq+1)
 	return guarded(func() error {
 		return o.db.Update(func(tx *bbolt.Tx) error {
-			meta := tx.Bucket(bucketMeta)
-			next, err := getUint(meta, keyNextSeq)
-			if err != nil {
-				return err
-			}
 			for _, e := range adopted {
 				if err := putEntry(tx, e); err != nil {
 					return err
 				}
-				next = max(next, e.Seq+1)
 			}
-			return putUint(meta, keyNextSeq, next)
+			return putUint(tx.Bucket(bucketMeta), keyNextSeq, o.nextSeq)
 		})
 	})
 }
@@ -305,8 +360,17 @@ func (o *Outbox) verifyOne(e Entry, r *Report) error {
 	if h, err = o.verify(b); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	if h.ID != e.ID || h.Seq != e.Seq {
+	if want := newEntry(h, e.SHA256, int64(len(b)), e.SavedAt); want.ID != e.ID || want.Seq != e.Seq || want.Size != e.Size ||
+		want.Station != e.Station || want.Spec != e.Spec || !want.Created.Equal(e.Created) || !sameID(want.Supersedes, e.Supersedes) {
 		return fmt.Errorf("%w: header and index differ", ErrInvalid)
+	}
+	// A photo can only replace one that was there before it.
+	if e.Supersedes != nil {
+		if old, err := o.Get(*e.Supersedes); err == nil && old.Seq >= e.Seq {
+			return fmt.Errorf("%w: it supersedes a later packet", ErrInvalid)
+		}
 	}
 	return nil
 }
+
+func sameID(a, b *ulid.ULID) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -78,7 +78,7 @@ type Header struct {
 	Version    int        `cbor:"1,keyasint"`
 	ID         ulid.ULID  `cbor:"2,keyasint"` // 16 bytes
 	Station    string     `cbor:"3,keyasint"`
-	Seq        uint64     `cbor:"4,keyasint"` // this station's packets, gapless but for failed captures
+	Seq        uint64     `cbor:"4,keyasint"` // this station's packets, from 1, without gaps
 	Spec       string     `cbor:"5,keyasint"`
 	CreatedMS  int64      `cbor:"6,keyasint"` // Unix milliseconds, the station's clock
 	Sizes      Sizes      `cbor:"7,keyasint"`
@@ -87,6 +87,13 @@ type Header struct {
 
 // Created is when the packet was sealed, by the station's clock.
 func (h Header) Created() time.Time { return time.UnixMilli(h.CreatedMS).UTC() }
+
+// Equal reports whether both say the same.
+func (h Header) Equal(o Header) bool {
+	a, b := h.Supersedes, o.Supersedes
+	h.Supersedes, o.Supersedes = nil, nil
+	return h == o && (a == b || a != nil && b != nil && *a == *b)
+}
 
 func (h Header) check() error {
 	switch {
