@@ -32,6 +32,7 @@ import (
 	"github.com/yunzhao-station/yunzhao/sync/packet"
 	"github.com/yunzhao-station/yunzhao/sync/roster"
 	"github.com/yunzhao-station/yunzhao/sync/uplink"
+	"github.com/yunzhao-station/yunzhao/sync/wire"
 )
 
 // appID is the program's identity towards the desktop.
@@ -237,7 +238,7 @@ func openParts(ctx context.Context, dir string, cfg config.Config, demo bool, lo
 	if err != nil {
 		return nil, fmt.Errorf("名单 / roster: %w", err)
 	}
-	ob, err := openOutbox(dir, key, cfg, log)
+	ob, err := openOutbox(dir, key, cfg, dataKey, enrolment.Enrolled.CentralKey, log)
 	if err != nil {
 		return nil, err
 	}
@@ -321,14 +322,20 @@ func openDataKey(store *keys.Store, log *slog.Logger) (*keys.DataKey, error) {
 	return key, nil
 }
 
-// openOutbox opens the sealed packets of the station with that key.
-func openOutbox(dir string, key ed25519.PrivateKey, cfg config.Config, log *slog.Logger) (*outbox.Outbox, error) {
+// openOutbox opens the sealed packets of the station with that key. sealer
+// reads and writes what reviewers said (nil: it stays closed); central is the
+// key without whose word no packet is removed.
+func openOutbox(dir string, key ed25519.PrivateKey, cfg config.Config, sealer outbox.Sealer, central ed25519.PublicKey, log *slog.Logger) (*outbox.Outbox, error) {
 	public, ok := key.Public().(ed25519.PublicKey)
 	if !ok {
 		return nil, errors.New("station key: not Ed25519")
 	}
 	ob, err := outbox.Open(filepath.Join(dir, outboxDir), outbox.Options{
-		Log: log,
+		Log: log, Sealer: sealer,
+		OpenAck: func(proof wire.Signed) (ack wire.Ack, err error) {
+			err = proof.Open(central, wire.TypeAck, &ack)
+			return ack, err
+		},
 		Verify: func(b []byte) (packet.Header, error) {
 			p, err := packet.Verify(b, public)
 			if err != nil {

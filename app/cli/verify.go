@@ -66,7 +66,7 @@ func (c VerifyCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	box, err := openOutbox(dir, key, cfg, slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelError})))
+	box, err := openOutbox(dir, key, cfg, nil, nil, slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelError})))
 	if errors.Is(err, outbox.ErrLocked) {
 		return errors.New("云照站正在运行，请先退出 / the station is running: end it first")
 	}
