@@ -13,8 +13,8 @@ import (
 
 	"github.com/yunzhao-station/yunzhao/app/station"
 	"github.com/yunzhao-station/yunzhao/camera"
+	"github.com/yunzhao-station/yunzhao/camera/helper"
 	"github.com/yunzhao-station/yunzhao/camera/scene"
-	"github.com/yunzhao-station/yunzhao/camera/v4l2"
 	"github.com/yunzhao-station/yunzhao/pipeline/codec"
 )
 
@@ -38,7 +38,7 @@ type CameraListCmd struct {
 
 // Run lists.
 func (c CameraListCmd) Run(s *streams) error {
-	devices, err := v4l2.List()
+	devices, err := listCameras()
 	if err != nil {
 		return fmt.Errorf("列不出相机 / list cameras: %w", err)
 	}
@@ -61,16 +61,33 @@ func (c CameraListCmd) Run(s *streams) error {
 	return nil
 }
 
+// listCameras finds the cameras that are plugged in, by a driver of its own.
+func listCameras() ([]camera.Device, error) {
+	var drivers helper.Launcher
+	defer func() { _ = drivers.Close() }() // what was listed is what counts
+	return drivers.List()
+}
+
 // chosenCamera is an opener and, for the simulation, its stage.
 type chosenCamera struct {
-	open  camera.Opener
-	booth *scene.Booth // nil: a real camera
+	open    camera.Opener
+	booth   *scene.Booth     // nil: a real camera
+	drivers *helper.Launcher // nil: the simulation
+}
+
+// close ends what was started to reach the camera.
+func (c chosenCamera) close() error {
+	if c.drivers == nil {
+		return nil
+	}
+	return c.drivers.Close()
 }
 
 // chooseCamera turns a setting into an opener: a real device where there is
 // one, else the simulated booth.
 func chooseCamera(device string) (chosenCamera, error) {
-	p := camera.OpenParams{List: v4l2.List, Device: v4l2.Opener, Demo: device == deviceScene}
+	drivers := &helper.Launcher{}
+	p := camera.OpenParams{List: drivers.List, Device: drivers.Opener, Demo: device == deviceScene}
 	if device != deviceAuto && device != deviceScene {
 		p.ID = device
 	}
@@ -79,11 +96,13 @@ func chooseCamera(device string) (chosenCamera, error) {
 	p.Scene = func(context.Context) (camera.Source, error) { return nil, camera.ErrGone }
 	open, decision, err := camera.Open(p)
 	if err != nil {
+		_ = drivers.Close() // err says what went wrong first
 		return chosenCamera{}, fmt.Errorf("选不出相机 / choose a camera: %w", err)
 	}
 	if !decision.Simulated {
-		return chosenCamera{open: open}, nil
+		return chosenCamera{open: open, drivers: drivers}, nil
 	}
+	_ = drivers.Close() // a station that started simulated stays so
 	b, err := scene.New(scene.Options{Encode: codec.EncodeYCbCr})
 	if err != nil {
 		return chosenCamera{}, fmt.Errorf("simulated booth: %w", err)
@@ -125,6 +144,7 @@ func (c CameraWatchCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = chosen.close() }() // nothing is lost with a helper
 	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: chosen.open})
 	if err != nil {
 		return err
@@ -192,6 +212,7 @@ func (c CameraShotCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = chosen.close() }() // nothing is lost with a helper
 	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: chosen.open, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err

@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/yunzhao-station/yunzhao/app/config"
-	"github.com/yunzhao-station/yunzhao/camera/v4l2"
 	"github.com/yunzhao-station/yunzhao/pipeline/face"
 	"github.com/yunzhao-station/yunzhao/sync/keys"
 )
@@ -152,7 +151,7 @@ func doctorEnrolled(dir string) Finding {
 
 func doctorCamera() Finding {
 	f := Finding{ID: "camera", Title: "相机 / camera", Status: "ok"}
-	devices, err := v4l2.List()
+	devices, err := listCameras()
 	switch {
 	case err != nil:
 		f.Status, f.Detail = "warn", err.Error()

@@ -251,6 +251,7 @@ func openParts(ctx context.Context, dir string, cfg config.Config, demo bool, lo
 	if err != nil {
 		return nil, err
 	}
+	p.closer = append(p.closer, p.camera.close)
 	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: p.camera.open, Log: log})
 	if err != nil {
 		return nil, err

@@ -11,12 +11,24 @@ import (
 
 	"github.com/yunzhao-station/yunzhao/camera"
 	"github.com/yunzhao-station/yunzhao/camera/cameratest"
+	"github.com/yunzhao-station/yunzhao/camera/helper"
 	"github.com/yunzhao-station/yunzhao/camera/v4l2"
 )
 
 // The TestGuest… tests run inside the virtual machine that vm/run.sh boots,
 // against the kernel's own UVC driver and a camera that obeys. Timings there
 // are those of an emulated processor: they are logged, not judged.
+
+// The test program is its own camera helper.
+func TestMain(m *testing.M) {
+	if helper.Wanted(os.Args) {
+		os.Exit(helper.Serve(helper.Driver{
+			List: v4l2.List, Open: v4l2.OpenSource,
+			Untouched: func(err error) bool { return errors.Is(err, v4l2.ErrNotFound) },
+		}))
+	}
+	os.Exit(m.Run())
+}
 
 // patience bounds every wait in the guest.
 const patience = 60 * time.Second
@@ -175,12 +187,17 @@ func flow(t *testing.T, s *camera.Supervisor, after uint64, n int) uint64 {
 	return after
 }
 
+// opener opens the camera as the station does: by a helper process.
+func opener(id string) camera.Opener {
+	return (&helper.Launcher{}).Opener(id, camera.Mode{})
+}
+
 // TestGuestFaults drives one supervisor through everything that happens to a
 // camera in a day.
 func TestGuestFaults(t *testing.T) {
 	r := guest(t)
 	dev := r.camera()
-	s, err := camera.NewSupervisor(camera.SupervisorParams{Open: v4l2.Opener(dev.ID, camera.Mode{})})
+	s, err := camera.NewSupervisor(camera.SupervisorParams{Open: opener(dev.ID)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,9 +64,14 @@ type Source struct {
 }
 
 var (
-	_ camera.Source  = (*Source)(nil)
-	_ camera.Counter = (*Source)(nil)
+	_ camera.Source     = (*Source)(nil)
+	_ camera.Counter    = (*Source)(nil)
+	_ camera.Controller = (*Source)(nil)
 )
+
+// ErrNotFound is the ErrGone of a camera that is not listed, for which no
+// device was opened.
+var ErrNotFound = fmt.Errorf("%w: not plugged in", camera.ErrGone)
 
 // Open starts the camera that id means (see List; empty = the first) in the
 // mode that comes closest to want (see Choose), and returns once it has sent
@@ -80,11 +85,11 @@ func Open(ctx context.Context, id string, want camera.Mode) (*Source, error) {
 	}
 	dev, ok := match(found, id)
 	if !ok {
-		return nil, fmt.Errorf("v4l2: camera %q: %w", id, camera.ErrGone)
+		return nil, fmt.Errorf("v4l2: camera %q: %w", id, ErrNotFound)
 	}
 	mode, ok := Choose(dev.Modes, want)
 	if !ok {
-		return nil, fmt.Errorf("v4l2: camera %q offers neither MJPEG nor YUYV: %w", id, camera.ErrGone)
+		return nil, fmt.Errorf("v4l2: camera %q offers neither MJPEG nor YUYV: %w", id, ErrNotFound)
 	}
 	s := &Source{
 		id:      dev.Identity,
@@ -367,13 +372,11 @@ func typed(err error) error {
 	return err
 }
 
-// Opener opens the camera that id means, for a supervisor.
-func Opener(id string, want camera.Mode) camera.Opener {
-	return func(ctx context.Context) (camera.Source, error) {
-		s, err := Open(ctx, id, want)
-		if err != nil {
-			return nil, err // not s: a nil *Source would not be a nil Source
-		}
-		return s, nil
+// OpenSource is Open for those who know sources only.
+func OpenSource(ctx context.Context, id string, want camera.Mode) (camera.Source, error) {
+	s, err := Open(ctx, id, want)
+	if err != nil {
+		return nil, err // not s: a nil *Source would not be a nil Source
 	}
+	return s, nil
 }

@@ -323,8 +323,8 @@ func TestMappedField(t *testing.T) {
 }
 
 func TestOpenWithoutCamera(t *testing.T) {
-	src, err := Opener("usb:dead:beef:none@9-9:1.0", camera.Mode{})(t.Context())
-	if !errors.Is(err, camera.ErrGone) || src != nil {
+	src, err := OpenSource(t.Context(), "usb:dead:beef:none@9-9:1.0", camera.Mode{})
+	if !errors.Is(err, camera.ErrGone) || !errors.Is(err, ErrNotFound) || src != nil {
 		t.Errorf("Open = %v, %v; want nil and %v", src, err, camera.ErrGone)
 	}
 }
