@@ -40,6 +40,8 @@ type commands struct {
 	Sync        SyncCmd        `cmd:"" help:"与审核中心同步 / Exchange with central without a window."`
 	Simulate    SimulateCmd    `cmd:"" help:"无窗口跑 N 个完整会话 / Run N whole sessions without a window."`
 	Verify      VerifyCmd      `cmd:"" help:"核对本机每个照片包 / Verify every packet on this station."`
+	Pin         PinCmd         `cmd:"" help:"工作人员的 PIN / Staff's PINs."`
+	Audit       AuditCmd       `cmd:"" help:"审计日志 / The audit log."`
 	Doctor      DoctorCmd      `cmd:"" help:"检查运行条件并给出办法 / Check every precondition and say how to mend it."`
 	Version     VersionCmd     `cmd:"" help:"版本 / Print the version."`
 }
@@ -49,8 +51,11 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
-// streams are the program's outputs, handed to every command.
-type streams struct{ out, err io.Writer }
+// streams are the program's input and outputs, handed to every command.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
 
 // Main runs the command line and returns the exit code.
 func Main(args []string, stdout, stderr io.Writer) (code int) {
@@ -84,7 +89,7 @@ func Main(args []string, stdout, stderr io.Writer) (code int) {
 		fmt.Fprintf(stderr, "用法错误 / wrong usage: %v\n看看 / see: yunzhao --help\n", err)
 		return exitUsage
 	}
-	err = ctx.Run(&streams{out: stdout, err: stderr})
+	err = ctx.Run(&streams{in: os.Stdin, out: stdout, err: stderr})
 	var exit exitError
 	switch {
 	case err == nil:

@@ -35,6 +35,10 @@ func TestUsage(t *testing.T) {
 		{[]string{"run", "--data", "DIR", "--size", "1280"}, 1, "--size"},
 		{[]string{"verify", "--data", "DIR"}, 2, "not a station"},
 		{[]string{"sync", "--data", "DIR"}, 1, "enroll"},
+		{[]string{"pin", "set", "--data", "DIR"}, 2, "--role"},
+		{[]string{"pin", "set", "--role", "operator", "--data", "DIR"}, 2, "not a station"},
+		{[]string{"pin", "list", "--data", "DIR"}, 0, "no PIN is set"},
+		{[]string{"audit", "verify", "--data", "DIR"}, 2, "not a station"},
 		{[]string{"simulate", "--data", "DIR", "--central", "http://127.0.0.1:1"}, 1, "--code"},
 		{[]string{"enroll", "--data", "DIR", "--central", "http://127.0.0.1:1", "--code", "x"}, 1, "yunzhao: "},
 	} {

@@ -1,13 +1,9 @@
 package station
 
 import (
-	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
 	"github.com/yunzhao-station/yunzhao/pipeline"
@@ -68,131 +64,6 @@ func TestHintsDoNotFlicker(t *testing.T) {
 		v := h.view(r)
 		if len(v.Checks) != 1 || v.Checks[0].Value != "3.25°" || v.Face == nil || *v.Face != (booth.FaceBox{X: .1, Y: .2, W: .3, H: .4}) {
 			t.Errorf("%+v", v)
-		}
-	})
-}
-
-func auditOf(t *testing.T, events ...string) (path string, head string) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "audit.jsonl")
-	a, err := openAudit(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, e := range events {
-		if _, err := a.append(time.Unix(int64(i), 0), "session", e, "<detail> & more\n"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := a.sync(); err != nil {
-		t.Fatal(err)
-	}
-	head = a.head
-	if err := a.close(); err != nil {
-		t.Fatal(err)
-	}
-	return path, head
-}
-
-func TestAuditGoesOnWhereItStopped(t *testing.T) {
-	path, head := auditOf(t, "a", "b", "c")
-	a, err := openAudit(path)
-	if err != nil || a.head != head || head == "" {
-		t.Fatalf("head %q, want %q: %v", a.head, head, err)
-	}
-	line, err := a.append(time.Now(), "", "d", "")
-	if err != nil || !strings.Contains(string(line), `"prev":"`+head+`"`) {
-		t.Errorf("%s: %v", line, err)
-	}
-	if err := a.close(); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, good, err := verifyAudit(data); err != nil || good != len(data) || bytes.Count(data, []byte("\n")) != 4 {
-		t.Errorf("%d of %d bytes are good: %v\n%s", good, len(data), err, data)
-	}
-	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v: %v", st.Mode(), err)
-	}
-}
-
-// A power cut may leave any part of the last line.
-func TestAuditCutsATornLine(t *testing.T) {
-	path, _ := auditOf(t, "a", "b")
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first := bytes.IndexByte(whole, '\n') + 1
-	for n := first; n <= len(whole); n++ {
-		if err := os.WriteFile(path, whole[:n], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		a, err := openAudit(path)
-		if err != nil {
-			t.Fatalf("cut at %d: %v", n, err)
-		}
-		if _, err := a.append(time.Now(), "", "after the cut", ""); err != nil {
-			t.Fatal(err)
-		}
-		if err := a.close(); err != nil {
-			t.Fatal(err)
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines := 2
-		if n == len(whole) {
-			lines = 3
-		}
-		if _, good, err := verifyAudit(data); err != nil || good != len(data) || bytes.Count(data, []byte("\n")) != lines {
-			t.Fatalf("cut at %d: %v\n%s", n, err, data)
-		}
-	}
-}
-
-func TestAuditNoticesTampering(t *testing.T) {
-	path, _ := auditOf(t, "first", "second", "third")
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bytes.SplitAfter(whole, []byte("\n"))
-	for name, data := range map[string][]byte{
-		"changed":     bytes.Replace(whole, []byte("second"), []byte("altered"), 1),
-		"taken out":   slicesJoin(lines[0], lines[2]),
-		"swapped":     slicesJoin(lines[1], lines[0], lines[2]),
-		"doubled":     slicesJoin(lines[0], lines[0], lines[1], lines[2]),
-		"start gone":  slicesJoin(lines[1], lines[2]),
-		"not JSON":    slicesJoin(lines[0], []byte("{]\n"), lines[1]),
-		"empty line":  slicesJoin(lines[0], []byte("\n"), lines[1]),
-		"other bytes": slicesJoin([]byte{0, 0, '\n'}, whole),
-	} {
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if a, err := openAudit(path); err == nil {
-			t.Errorf("%s: not noticed", name)
-			_ = a.close()
-		}
-		if left, err := os.ReadFile(path); err != nil || !bytes.Equal(left, data) {
-			t.Errorf("%s: the evidence was changed: %v", name, err)
-		}
-	}
-}
-
-func slicesJoin(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
-
-func FuzzVerifyAudit(f *testing.F) {
-	f.Add([]byte(`{"at":"2026-01-02T03:04:05Z","event":"x","prev":""}` + "\n{"))
-	f.Add([]byte("\n\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if _, good, err := verifyAudit(data); err == nil && (good < 0 || good > len(data) || good > 0 && data[good-1] != '\n') {
-			t.Fatalf("%d of %d bytes are whole lines", good, len(data))
 		}
 	})
 }

@@ -108,7 +108,7 @@ func (s *Station) sealVisit(v *visit, e booth.Seal) (*packet.Sealed, error) {
 			},
 			Software:  packet.Software{Version: s.p.Version, SpecVersion: v.result.Report.SpecVersion},
 			Report:    report,
-			AuditHead: s.audit.head,
+			AuditHead: s.audit.chainHead(),
 		},
 	}
 	for _, o := range e.Overrides {

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"image"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -94,7 +93,7 @@ func New(p Params) (*Station, error) {
 	if err != nil {
 		return nil, fmt.Errorf("station: prepare the pipeline: %w", err)
 	}
-	audit, err := openAudit(filepath.Join(p.DataDir, "audit.jsonl"))
+	audit, err := openAudit(p.DataDir, p.Key, p.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -291,7 +290,7 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 
 // note writes an audit entry; a session's own entries also go into its packet.
 func (s *Station) note(session, event, detail string) {
-	line, err := s.audit.append(time.Now(), session, event, detail)
+	line, err := s.audit.append(AuditEntry{At: time.Now(), Session: SessionHash(session), Event: event, Detail: detail})
 	if err != nil {
 		s.log.Error("audit entry not written", "event", event, "err", err)
 		return

@@ -369,53 +369,6 @@ func TestCameraUnpluggedWhileFraming(t *testing.T) {
 	}
 }
 
-func TestAuditLogIsAChain(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "audit.jsonl")
-	a, err := openAudit(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range []string{"one", "two", "three"} {
-		if _, err := a.append(time.Now(), "", e, ""); err != nil {
-			t.Fatal(err)
-		}
-	}
-	head := a.head
-	if err := a.close(); err != nil {
-		t.Fatal(err)
-	}
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A torn last line is cut off and the chain goes on.
-	if err := os.WriteFile(path, append(whole, []byte(`{"at":"20`)...), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if a, err = openAudit(path); err != nil || a.head != head {
-		t.Fatalf("after a torn line: %v", err)
-	}
-	if _, err := a.append(time.Now(), "", "four", ""); err != nil {
-		t.Fatal(err)
-	}
-	_ = a.close()
-	if now, _ := os.ReadFile(path); !bytes.HasPrefix(now, whole) || bytes.Count(now, []byte("\n")) != 4 {
-		t.Fatalf("log:\n%s", now)
-	}
-	// Every changed or missing line is found.
-	lines := bytes.SplitAfter(whole, []byte("\n"))
-	for i := range 2 {
-		for name, bad := range map[string][]byte{
-			"removed": bytes.Join(append(append([][]byte{}, lines[:i]...), lines[i+1:]...), nil),
-			"changed": bytes.Replace(whole, []byte(`"event":"`+[]string{"one", "two"}[i]), []byte(`"event":"xxx`), 1),
-		} {
-			if _, _, err := verifyAudit(bad); err == nil {
-				t.Errorf("line %d %s: not noticed", i+1, name)
-			}
-		}
-	}
-}
-
 func TestNumbersOnTheKeypad(t *testing.T) {
 	for _, c := range []struct {
 		doc      booth.DocType
