@@ -207,6 +207,17 @@ func (s *Server) controlHandler() http.Handler {
 		}
 		return Extract{p.ID, c.ManifestJSON, c.Original, c.Portrait, c.Audit}, nil
 	})
+	handle("GET /approved", func(r *http.Request) (any, error) {
+		ps, err := s.ListPackets(r.Context(), PacketFilter{Status: wire.VerdictApproved, Batch: r.URL.Query().Get("batch")})
+		ids := make([]string, len(ps))
+		for i, p := range ps {
+			ids[i] = p.ID
+		}
+		return ids, err
+	})
+	handle("GET /approved/{id}", func(r *http.Request) (any, error) {
+		return s.Approved(r.Context(), r.PathValue("id"), actorCLI)
+	})
 	handle("POST /open", func(r *http.Request) (any, error) {
 		c, err := s.OpenFile(r.Context(), r.Body, actorCLI)
 		if err != nil {

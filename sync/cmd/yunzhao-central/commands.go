@@ -33,7 +33,8 @@ type commands struct {
 	Station        stationCmd       `cmd:"" help:"站点 Stations."`
 	ImportRoster   importCmd        `cmd:"" help:"导入学籍名单 Import a roster from a CSV or XLSX file."`
 	Stats          statsCmd         `cmd:"" help:"统计 Count batches, students, stations and packets."`
-	ExportPortrait exportCmd        `cmd:"" help:"导出标准照 Write the portrait of a packet to a file."`
+	Export         exportCmd        `cmd:"" help:"导出审核通过的标准照与清单 Write the approved portraits of a batch and a list of them."`
+	ExportPortrait portraitCmd      `cmd:"" help:"导出一张标准照 Write the portrait of a packet to a file."`
 	Packet         packetCmd        `cmd:"" help:"照片包 Packet files."`
 	VerifyAudit    auditCmd         `cmd:"" help:"校验审计日志 Check that no line of the audit log was changed."`
 }
@@ -415,14 +416,14 @@ func (c *statsCmd) Run(e *env) error {
 	})
 }
 
-type exportCmd struct {
+type portraitCmd struct {
 	dataFlag
 	ID  string `arg:"" help:"照片包编号 Packet id."`
 	Out string `required:"" type:"path" help:"输出文件 File to write; it must not exist."`
 }
 
 // Run writes one JPEG. The export is in the audit log.
-func (c *exportCmd) Run(e *env) error {
+func (c *portraitCmd) Run(e *env) error {
 	return c.with(e, func(ctl *central.Control) error {
 		var x central.Extract
 		if err := ctl.Do(e.ctx, http.MethodGet, "/packets/"+url.PathEscape(c.ID), "", nil, &x); err != nil {

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/yunzhao-station/yunzhao/sync/central"
+)
+
+// listName is the list that goes with the portraits.
+const listName = "photos.csv"
+
+type exportCmd struct {
+	dataFlag
+	Out   string `required:"" type:"path" placeholder:"DIR" help:"输出目录 Directory to write into."`
+	Batch string `help:"只导出这个批次 This batch only."`
+	Names string `default:"{student_no}" help:"文件名规则，可用字段 {id_number} {student_no} {name} {ref} Rule of the files' names." placeholder:"RULE"`
+}
+
+// Run writes every approved portrait and the list of them. It may be repeated:
+// what is there already and is the same stays, and another file of the same
+// name is never written over. Each export is in the audit log.
+func (c *exportCmd) Run(e *env) error {
+	return c.with(e, func(ctl *central.Control) error {
+		var ids []string
+		if err := ctl.Do(e.ctx, http.MethodGet, "/approved?batch="+url.QueryEscape(c.Batch), "", nil, &ids); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(c.Out, 0o700); err != nil {
+			return fmt.Errorf("output directory: %w", err)
+		}
+		var list bytes.Buffer
+		list.WriteString("\xef\xbb\xbf") // spreadsheets take the text for UTF-8 then
+		w := csv.NewWriter(&list)
+		rows := [][]string{{"文件", "学号", "姓名", "证件号码", "学校", "层次", "专业", "批次", "照片编号", "通过时间", "SHA-256"}}
+		taken := map[string]string{} // file → packet
+		written := 0
+		var errs []error
+		for _, id := range ids {
+			var x central.Export
+			if err := ctl.Do(e.ctx, http.MethodGet, "/approved/"+url.PathEscape(id), "", nil, &x); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", id, err))
+				continue
+			}
+			name, err := central.FileName(c.Names, x.Student)
+			if err == nil && taken[name] != "" {
+				err = fmt.Errorf("两张照片同名，请换规则 / the same file name as %s: choose another rule", taken[name])
+			}
+			if err == nil {
+				taken[name] = id
+				var isNew bool
+				isNew, err = writeOnce(filepath.Join(c.Out, name), x.Portrait)
+				if isNew {
+					written++
+				}
+			}
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", id, err))
+				continue
+			}
+			sum := sha256.Sum256(x.Portrait)
+			s := x.Student
+			rows = append(rows, []string{
+				name, s.StudentNo, s.Name, s.IDNumber, s.School, s.Level, s.Major, s.Batch, id,
+				x.Approved.UTC().Format(time.RFC3339), hex.EncodeToString(sum[:]),
+			})
+		}
+		if err := w.WriteAll(rows); err != nil {
+			return fmt.Errorf("write list: %w", err)
+		}
+		tmp := filepath.Join(c.Out, "."+listName)
+		if err := os.WriteFile(tmp, list.Bytes(), 0o600); err != nil {
+			return fmt.Errorf("write list: %w", err)
+		}
+		if err := os.Rename(tmp, filepath.Join(c.Out, listName)); err != nil {
+			return fmt.Errorf("write list: %w", err)
+		}
+		e.printf("审核通过 approved %d，新写入 written %d，清单 list %s\n", len(ids), written, filepath.Join(c.Out, listName))
+		return errors.Join(errs...)
+	})
+}
+
+// writeOnce writes a file that is not there yet; one with the same bytes is
+// fine, one with others is an error.
+func writeOnce(path string, data []byte) (isNew bool, err error) {
+	old, err := os.ReadFile(path)
+	switch {
+	case err == nil && bytes.Equal(old, data):
+		return false, nil
+	case err == nil:
+		return false, fmt.Errorf("已有另一个同名文件 / another file has this name: %s", path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return false, fmt.Errorf("write: %w", err)
+	}
+	// Whole or not at all: a list of half a photo would be worse than none.
+	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
+	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+		return false, fmt.Errorf("write: %w", err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return false, fmt.Errorf("write: %w", err)
+	}
+	return true, nil
+}
