@@ -16,9 +16,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 
 	"golang.org/x/image/draw"
 
+	"github.com/yunzhao-station/yunzhao/pipeline/codec"
 	"github.com/yunzhao-station/yunzhao/pipeline/matte"
 )
 
@@ -159,17 +161,18 @@ type Backdrop struct {
 	Slope   float64 // lamp falls off by this share across the frame
 	Texture float64 // amplitude of wrinkles and weave, share
 	Clutter int     // objects before it: shelves, posters, other people's coats
+	Creases int     // sharp folds of a cloth
 }
 
 // The usual walls.
 var (
-	White  = Backdrop{"white", [3]float64{232, 231, 227}, .10, .006, 0}
-	Blue   = Backdrop{"blue", [3]float64{82, 140, 205}, .12, .008, 0}
-	Grey   = Backdrop{"grey", [3]float64{150, 150, 152}, .12, .01, 0}
-	Green  = Backdrop{"green", [3]float64{70, 165, 85}, .12, .008, 0}
-	Cloth  = Backdrop{"cloth", [3]float64{214, 214, 220}, .15, .035, 0}
-	Office = Backdrop{"office", [3]float64{205, 203, 198}, .12, .01, 14}
-	Shelf  = Backdrop{"shelf", [3]float64{120, 100, 80}, .12, .02, 90}
+	White  = Backdrop{"white", [3]float64{232, 231, 227}, .10, .006, 0, 0}
+	Blue   = Backdrop{"blue", [3]float64{82, 140, 205}, .12, .008, 0, 0}
+	Grey   = Backdrop{"grey", [3]float64{150, 150, 152}, .12, .01, 0, 0}
+	Green  = Backdrop{"green", [3]float64{70, 165, 85}, .12, .008, 0, 0}
+	Cloth  = Backdrop{"cloth", [3]float64{214, 214, 220}, .15, .035, 0, 0}
+	Office = Backdrop{"office", [3]float64{205, 203, 198}, .12, .01, 14, 0}
+	Shelf  = Backdrop{"shelf", [3]float64{120, 100, 80}, .12, .02, 90, 0}
 )
 
 // Camera is how the scene is taken.
@@ -182,10 +185,45 @@ type Camera struct {
 	Plates   int     // frames of the empty booth
 	Face     float64 // face width in pixels
 	OffsetX  float64 // of the person from the middle, in face widths
+
+	// What the camera does to its picture before it sends it.
+	Denoise   float64 // range of an edge-keeping 5×5 smoothing, in noise deviations; 0 is off
+	Sharpen   float64 // share of the luminance's fine detail that is added again
+	Chroma422 bool    // colour at half the width only, instead of half both ways
+	Bounce    float64 // light of the wall on the person's rim, as a share of the lamps'
+	Jitter    float64 // error of the face finder, in face widths
 }
 
 // Usual is the middle of an ordinary 1080p web camera's picture in a fair light.
 var Usual = Camera{W: 1280, H: 1080, Noise: 2.2, Exposure: .03, Tint: .008, Shadow: .12, Plates: 5, Face: 380}
+
+// Webcam is the same camera as it comes out of the box: it smooths its noise,
+// sharpens what is left and sends colour at half the width. The wall lights the
+// person's rim a little, and the face finder is not quite right.
+var Webcam = Camera{
+	W: 1280, H: 1080, Noise: 3, Exposure: .03, Tint: .012, Shadow: .12, Plates: 8, Face: 380,
+	Denoise: 2.5, Sharpen: .7, Chroma422: true, Bounce: .05, Jitter: .02,
+}
+
+// Booth is a wall and the camera before it, with its frames of the empty wall.
+type Booth struct {
+	Backdrop Backdrop
+	Camera   Camera
+	Plates   []*image.RGBA
+
+	wall [3][]float32
+	seed uint64
+}
+
+// NewBooth photographs an empty wall.
+func NewBooth(b Backdrop, cam Camera, seed uint64) *Booth {
+	rng := rand.New(rand.NewPCG(seed, 99))
+	o := &Booth{Backdrop: b, Camera: cam, wall: b.paint(cam.W, cam.H, seed), seed: seed}
+	for i := range cam.Plates {
+		o.Plates = append(o.Plates, shoot(o.wall, nil, cam, rng.Uint64()+uint64(i)))
+	}
+	return o
+}
 
 // Scene is a photographed person and the truth about it.
 type Scene struct {
@@ -200,16 +238,25 @@ type Scene struct {
 	w, h  int
 	alpha []float32
 	own   [3][]float32 // the person's own light: colour times alpha
+	seen  [3][]float32 // the same with the wall's light on it, while it is photographed
 }
 
-// Compose builds a scene; the same arguments give the same scene.
+// Compose builds a booth and a scene in it; the same arguments give the same
+// scene.
 func Compose(p *Person, b Backdrop, cam Camera, seed uint64) *Scene {
-	rng := rand.New(rand.NewPCG(seed, 99))
+	return NewBooth(b, cam, seed).Photograph(p, cam, seed)
+}
+
+// Photograph takes a picture of a person in the booth. cam may place the person
+// otherwise and let light and exposure drift; what the camera is must stay as
+// it was for the plates.
+func (o *Booth) Photograph(p *Person, cam Camera, seed uint64) *Scene {
+	rng := rand.New(rand.NewPCG(seed, 98))
 	ied := math.Hypot(p.EyeR.X-p.EyeL.X, p.EyeR.Y-p.EyeL.Y)
 	eyeY := (p.EyeL.Y + p.EyeR.Y) / 2
 	size := math.Sqrt(2.4 * ied * (p.ChinY - eyeY) / .72)
 	k := cam.Face / size
-	s := &Scene{Name: p.Name + "/" + b.Name, w: cam.W, h: cam.H}
+	s := &Scene{Name: p.Name + "/" + o.Backdrop.Name, Plates: o.Plates, w: cam.W, h: cam.H}
 	// Eye line so that the crop (eyes at 0.40 of its height) sits in the frame.
 	cropH := cam.Face * 2.7
 	eyeX := float64(cam.W)/2 + cam.OffsetX*cam.Face
@@ -221,6 +268,9 @@ func Compose(p *Person, b Backdrop, cam Camera, seed uint64) *Scene {
 	s.Face = matte.FaceBox{
 		X: eyeX - cam.Face/2, Y: eyeLine - .36*cam.Face, W: cam.Face, H: cam.Face,
 		EyeL: at(p.EyeL), EyeR: at(p.EyeR), ChinY: y0 + p.ChinY*k,
+	}
+	for _, v := range []*float64{&s.Face.EyeL.X, &s.Face.EyeL.Y, &s.Face.EyeR.X, &s.Face.EyeR.Y, &s.Face.ChinY} {
+		*v += rng.NormFloat64() * cam.Jitter * cam.Face
 	}
 
 	sprite := image.NewRGBA64(image.Rect(0, 0, cam.W, cam.H))
@@ -244,22 +294,44 @@ func Compose(p *Person, b Backdrop, cam Camera, seed uint64) *Scene {
 		}
 	}
 
-	wall := b.paint(cam.W, cam.H, seed)
-	for i := range cam.Plates {
-		s.Plates = append(s.Plates, shoot(wall, nil, cam, [3]float64{1, 1, 1}, rng.Uint64()+uint64(i)))
-	}
 	shade := s.shadow(cam)
 	gain := 1 + cam.Exposure
 	tint := [3]float64{gain * (1 + cam.Tint), gain, gain * (1 - cam.Tint)}
-	lit := wall
+	var lit [3][]float32
 	for ch := range lit {
 		lit[ch] = make([]float32, n)
 		for i := range n {
-			lit[ch][i] = wall[ch][i] * float32(tint[ch]) * (1 - shade[i])
+			lit[ch][i] = o.wall[ch][i] * float32(tint[ch]) * (1 - shade[i])
 		}
 	}
-	s.Frame = shoot(lit, s, cam, [3]float64{1, 1, 1}, rng.Uint64())
+	s.seen = s.bounced(o.Backdrop, cam)
+	s.Frame = shoot(lit, s, cam, rng.Uint64())
+	s.seen = [3][]float32{}
 	return s
+}
+
+// bounced is the person's light with the wall's on top: what faces the wall at
+// the rim is lit by it. The truth is without.
+func (s *Scene) bounced(b Backdrop, cam Camera) [3][]float32 {
+	if cam.Bounce == 0 {
+		return s.own
+	}
+	free := make([]float32, len(s.alpha))
+	for i, a := range s.alpha {
+		free[i] = 1 - a
+	}
+	for range 2 {
+		blur(free, s.w, s.h, int(.03*cam.Face))
+	}
+	var out [3][]float32
+	for ch := range out {
+		out[ch] = make([]float32, len(free))
+		k := float32(2 * cam.Bounce * b.Colour[ch] / 255)
+		for i, v := range s.own[ch] {
+			out[ch][i] = v * (1 + k*free[i])
+		}
+	}
+	return out
 }
 
 // paint renders the wall.
@@ -270,6 +342,15 @@ func (b Backdrop) paint(w, h int, seed uint64) [3][]float32 {
 		f := math.Pow(2, 1+rng.Float64()*6) * 2 * math.Pi / float64(w)
 		a := rng.Float64() * math.Pi
 		waves[i] = [4]float64{f * math.Cos(a), f * math.Sin(a), rng.Float64() * 6, .5 + rng.Float64()}
+	}
+	creases := make([][5]float64, b.Creases) // direction, offset, width, depth
+	for i := range creases {
+		a := rng.Float64() * math.Pi
+		creases[i] = [5]float64{
+			math.Cos(a), math.Sin(a),
+			math.Cos(a)*rng.Float64()*float64(w) + math.Sin(a)*rng.Float64()*float64(h),
+			3 + 12*rng.Float64(), (rng.Float64() - .5) * .08,
+		}
 	}
 	var out [3][]float32
 	for ch := range out {
@@ -286,6 +367,11 @@ func (b Backdrop) paint(w, h int, seed uint64) [3][]float32 {
 				}
 			}
 			k *= 1 + b.Texture*t/3
+			for _, q := range creases { // bright on one side, dark on the other
+				if d := (float64(x)*q[0] + float64(y)*q[1] - q[2]) / q[3]; math.Abs(d) < 5 {
+					k *= 1 + q[4]*d*math.Exp(.5-d*d/2)
+				}
+			}
 			for ch := range out {
 				out[ch][y*w+x] = float32(b.Colour[ch] * k)
 			}
@@ -354,29 +440,115 @@ func blur(p []float32, w, h, r int) {
 }
 
 // shoot photographs a wall, with the scene's person before it unless nil.
-func shoot(wall [3][]float32, s *Scene, cam Camera, gain [3]float64, seed uint64) *image.RGBA {
+func shoot(wall [3][]float32, s *Scene, cam Camera, seed uint64) *image.RGBA {
 	rng := rand.New(rand.NewPCG(seed, 5))
-	m := image.NewRGBA(image.Rect(0, 0, cam.W, cam.H))
-	for i := range cam.W * cam.H {
-		for ch := range 3 {
-			v := float64(wall[ch][i]) * gain[ch]
+	n := cam.W * cam.H
+	var light [3][]float32
+	for ch := range light {
+		light[ch] = make([]float32, n)
+	}
+	for i := range n {
+		for ch := range light {
+			v := float64(wall[ch][i])
 			if s != nil {
-				v = float64(s.own[ch][i]) + v*(1-float64(s.alpha[i]))
+				v = float64(s.seen[ch][i]) + v*(1-float64(s.alpha[i]))
 			}
 			// Shot noise grows with the root of the light, read noise does not.
 			sigma := cam.Noise * math.Sqrt(.2+.8*max(v, 0)/128)
-			m.Pix[4*i+ch] = uint8(min(max(v+sigma*rng.NormFloat64()+.5, 0), 255))
+			light[ch][i] = float32(v + sigma*rng.NormFloat64())
+		}
+	}
+	if cam.Denoise > 0 {
+		light = denoise(light, cam.W, cam.H, cam.Denoise*cam.Noise)
+	}
+	if cam.Sharpen > 0 {
+		sharpen(light, cam.W, cam.H, cam.Sharpen)
+	}
+	m := image.NewRGBA(image.Rect(0, 0, cam.W, cam.H))
+	for i := range n {
+		for ch := range light {
+			m.Pix[4*i+ch] = uint8(min(max(light[ch][i]+.5, 0), 255))
 		}
 		m.Pix[4*i+3] = 255
 	}
+	if err := compress(m, cam.Chroma422); err != nil {
+		panic(err) //nolint:forbidigo // an in-memory RGBA image of sane size always encodes
+	}
+	return m
+}
+
+// compress takes a picture through a JPEG of quality 92.
+func compress(m *image.RGBA, chroma422 bool) error {
+	if chroma422 {
+		data, err := codec.EncodeRGBA(nil, m, 92, codec.S422)
+		if err != nil {
+			return err
+		}
+		return codec.DecodeRGBA(m, data, codec.Options{})
+	}
 	var buf bytes.Buffer
 	if err := jpeg.Encode(&buf, m, &jpeg.Options{Quality: 92}); err != nil {
-		panic(err) //nolint:forbidigo // an in-memory RGBA image of sane size always encodes
+		return err
 	}
 	d, err := jpeg.Decode(&buf)
 	if err != nil {
-		panic(err) //nolint:forbidigo // we have just written it
+		return err
 	}
 	draw.Draw(m, m.Rect, d, image.Point{}, draw.Src)
-	return m
+	return nil
+}
+
+// denoise averages over 5×5 neighbours of like luminance (Lee's sigma filter,
+// softened): noise goes, edges stay, and what noise remains is no longer white.
+func denoise(p [3][]float32, w, h int, width float64) [3][]float32 {
+	var out [3][]float32
+	for ch := range out {
+		out[ch] = slices.Clone(p[ch])
+	}
+	luma := make([]float32, w*h)
+	for i := range luma {
+		luma[i] = (p[0][i] + 2*p[1][i] + p[2][i]) / 4
+	}
+	inv := float32(1 / (width * width))
+	for y := 2; y < h-2; y++ {
+		for x := 2; x < w-2; x++ {
+			i := y*w + x
+			var sum [3]float32
+			var total float32
+			for j := i - 2*w; j <= i+2*w; j += w {
+				for q := j - 2; q <= j+2; q++ {
+					d := luma[q] - luma[i]
+					k := 1 - d*d*inv
+					if k <= 0 {
+						continue
+					}
+					total += k
+					sum[0] += k * p[0][q]
+					sum[1] += k * p[1][q]
+					sum[2] += k * p[2][q]
+				}
+			}
+			for ch := range out { // the pixel itself always counts
+				out[ch][i] = sum[ch] / total
+			}
+		}
+	}
+	return out
+}
+
+// sharpen adds a share of the luminance's detail: an unsharp mask of 5×5.
+func sharpen(p [3][]float32, w, h int, amount float64) {
+	soft := make([]float32, w*h)
+	for i := range soft {
+		soft[i] = (p[0][i] + 2*p[1][i] + p[2][i]) / 4
+	}
+	luma := slices.Clone(soft)
+	blur(soft, w, h, 1)
+	blur(soft, w, h, 1)
+	for i := range soft {
+		d := float32(amount) * (luma[i] - soft[i])
+		p[0][i] += d
+		p[1][i] += d
+		p[2][i] += d
+	}
 }

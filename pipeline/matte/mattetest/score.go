@@ -4,6 +4,8 @@ import (
 	"image"
 	"image/color"
 	"math"
+
+	"github.com/yunzhao-station/yunzhao/pipeline/matte"
 )
 
 // Score is the error of a matte at the output size.
@@ -13,20 +15,34 @@ type Score struct {
 	Colour float64 // RMSE of the composite in that band, 8-bit units
 }
 
+// Over returns the error of colour in the band, had the portrait been composed
+// over another colour than the one it was. alpha is 8-bit: what differs from a
+// portrait rendered so is rounding.
+func (t *Truth) Over(p *matte.Portrait, was, bg color.RGBA) float64 {
+	other := image.NewRGBA(p.RGBA.Rect)
+	shift := [3]float64{float64(bg.R) - float64(was.R), float64(bg.G) - float64(was.G), float64(bg.B) - float64(was.B)}
+	for i, a := range p.Alpha.Pix {
+		for ch := range 3 {
+			other.Pix[4*i+ch] = clamp8(float64(p.RGBA.Pix[4*i+ch]) + (1-float64(a)/255)*shift[ch] + .5)
+		}
+	}
+	return t.Score(p.Alpha, other, bg).Colour
+}
+
 // Truth is the exact answer for one crop and size.
 type Truth struct {
 	W, H  int
 	Alpha []float32
-	own   [3][]float32
-	band  []bool
+	Own   [3][]float32 // the person's light: colour times alpha
+	Band  []bool       // the soft edge and a little around it
 }
 
 // Truth area-averages the exact alpha and the person's own light to the size of
 // the portrait.
 func (s *Scene) Truth(w, h int) *Truth {
-	t := &Truth{W: w, H: h, Alpha: s.average(s.alpha, w, h), band: make([]bool, w*h)}
-	for ch := range t.own {
-		t.own[ch] = s.average(s.own[ch], w, h)
+	t := &Truth{W: w, H: h, Alpha: s.average(s.alpha, w, h), Band: make([]bool, w*h)}
+	for ch := range t.Own {
+		t.Own[ch] = s.average(s.own[ch], w, h)
 	}
 	const r = 4 // the band reaches this far round the soft edge
 	for y := range h {
@@ -37,7 +53,7 @@ func (s *Scene) Truth(w, h int) *Truth {
 			for j := max(y-r, 0); j <= min(y+r, h-1); j++ {
 				for i := max(x-r, 0); i <= min(x+r, w-1); i++ {
 					if (i-x)*(i-x)+(j-y)*(j-y) <= r*r {
-						t.band[j*w+i] = true
+						t.Band[j*w+i] = true
 					}
 				}
 			}
@@ -80,13 +96,13 @@ func (t *Truth) Score(alpha *image.Gray, composite *image.RGBA, bg color.RGBA) S
 			a := float64(t.Alpha[i])
 			d := float64(alpha.Pix[y*alpha.Stride+x])/255 - a
 			s.MSE += d * d
-			if !t.band[i] {
+			if !t.Band[i] {
 				continue
 			}
 			n++
 			s.Band += d * d
 			for ch := range 3 {
-				e := float64(composite.Pix[y*composite.Stride+4*x+ch]) - float64(t.own[ch][i]) - (1-a)*back[ch]
+				e := float64(composite.Pix[y*composite.Stride+4*x+ch]) - float64(t.Own[ch][i]) - (1-a)*back[ch]
 				s.Colour += e * e / 3
 			}
 		}
