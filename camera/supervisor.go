@@ -46,6 +46,8 @@ const (
 	// steady is how long a source must deliver before its past failures are
 	// forgotten; a camera that fails on every second frame stays slow to retry.
 	steady = 5 * time.Second
+	// restoreLimit bounds how long a camera is waited for to take its settings.
+	restoreLimit = 3 * time.Second
 )
 
 // SupervisorParams configure a Supervisor. Open is required; zero values of
@@ -57,7 +59,10 @@ type SupervisorParams struct {
 	OpenLimit  time.Duration // an open that takes longer = faulted
 	BackoffMin time.Duration // pause after the first failure, doubled with each
 	BackoffMax time.Duration // the longest pause
-	Log        *slog.Logger  // nil = discard
+	// Restore gives what a camera is to be set to whenever it is opened; nil =
+	// nothing. Cameras forget their settings when they lose power.
+	Restore func(Identity) []Setting
+	Log     *slog.Logger // nil = discard
 }
 
 // Status is a snapshot of a supervised camera.
@@ -70,6 +75,7 @@ type Status struct {
 	Seq       uint64    `json:"seq"`      // of the newest frame; 0 = none yet
 	Opens     uint64    `json:"opens"`    // times a source was opened
 	Counters  Counters  `json:"counters"` // over all sources since the start
+	Refused   []Outcome `json:"refused"`  // what the camera would not be set to at the last open
 	LastError error     `json:"-"`        // of the last failure; nil = none yet
 }
 
@@ -85,6 +91,7 @@ type Supervisor struct {
 
 	mu      sync.Mutex
 	status  Status
+	src     Source   // the open one, nil while there is none
 	past    Counters // of the sources closed so far
 	ring    []Frame
 	written int // frames in the ring
@@ -219,6 +226,7 @@ func (s *Supervisor) once(ctx context.Context) error {
 		return err
 	}
 	s.opened(src)
+	s.restore(ctx, src)
 
 	stalled := fmt.Errorf("%w: nothing for %v", ErrStalled, s.p.Stall)
 	dog = time.AfterFunc(s.p.Stall, func() {
@@ -277,12 +285,75 @@ func (s *Supervisor) opened(src Source) {
 	defer s.mu.Unlock()
 	s.status.Identity, s.status.Mode = src.Identity(), src.Mode()
 	s.status.Opens++
+	s.status.Refused = nil
+	s.src = src
 	s.fluent = 0
+}
+
+// restore sets the camera to what it was set to before. A camera that refuses
+// still takes pictures, so that is told, not failed.
+func (s *Supervisor) restore(ctx context.Context, src Source) {
+	c, ok := src.(Controller)
+	if !ok || s.p.Restore == nil {
+		return
+	}
+	settings := s.p.Restore(src.Identity())
+	if len(settings) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, restoreLimit)
+	defer cancel()
+	outcomes, err := c.Adjust(ctx, settings)
+	if err != nil {
+		s.p.Log.Warn("camera settings not restored", "error", err)
+		return
+	}
+	refused := Refused(outcomes)
+	for _, o := range refused {
+		s.p.Log.Warn("camera refused a setting", "control", o.Name, "asked", o.Value, "got", o.Got, "reason", o.Refusal)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.Refused = refused
+}
+
+// Controls lists what can be set on the open camera. It fails with ErrGone
+// while there is none, and with ErrFixed when there is nothing.
+func (s *Supervisor) Controls(ctx context.Context) ([]Control, error) {
+	c, err := s.controller()
+	if err != nil {
+		return nil, err
+	}
+	return c.Controls(ctx)
+}
+
+// Adjust sets the open camera, for as long as it stays open: what is to outlive
+// that belongs in what SupervisorParams.Restore returns.
+func (s *Supervisor) Adjust(ctx context.Context, settings []Setting) ([]Outcome, error) {
+	c, err := s.controller()
+	if err != nil {
+		return nil, err
+	}
+	return c.Adjust(ctx, settings)
+}
+
+func (s *Supervisor) controller() (Controller, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.src == nil {
+		return nil, ErrGone
+	}
+	c, ok := s.src.(Controller)
+	if !ok {
+		return nil, ErrFixed
+	}
+	return c, nil
 }
 
 func (s *Supervisor) closed(src Source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.src = nil
 	s.past = s.past.plus(countersOf(src))
 	s.status.Counters = s.past
 }

@@ -24,6 +24,7 @@ type rig struct {
 	opens    int
 	open     int
 	most     int // sources open at the same time
+	lens     *lens
 	thaw     chan struct{}
 }
 
@@ -66,7 +67,22 @@ func (r *rig) Open(ctx context.Context) (Source, error) {
 	}
 	r.open++
 	r.most = max(r.most, r.open)
+	if r.lens != nil {
+		return &adjustable{&take{rig: r}, r.lens}, nil
+	}
 	return &take{rig: r}, nil
+}
+
+// adjustable is a take of a camera with controls.
+type adjustable struct {
+	*take
+	lens *lens
+}
+
+func (a *adjustable) Controls(ctx context.Context) ([]Control, error) { return a.lens.Controls(ctx) }
+
+func (a *adjustable) Adjust(ctx context.Context, s []Setting) ([]Outcome, error) {
+	return a.lens.Adjust(ctx, s)
 }
 
 // take is one source of a rig.
