@@ -169,8 +169,6 @@ type (
 	}
 	// SavePayment makes an operator's decision about the fee durable.
 	SavePayment struct{ BatchID, Ref, State, Reason string }
-	// Calibrate photographs the empty backdrop.
-	Calibrate struct{}
 	// Audit is one line of the audit log; it never holds personal data.
 	Audit struct{ Session, Event, Detail string }
 )
@@ -183,5 +181,4 @@ func (TakeShot) effect()     {}
 func (Develop) effect()      {}
 func (Seal) effect()         {}
 func (SavePayment) effect()  {}
-func (Calibrate) effect()    {}
 func (Audit) effect()        {}

@@ -100,15 +100,16 @@ type Machine struct {
 	nextToken int
 	next      *Record
 
-	cameraDown *Text
-	guard      *Fault
-	sealFault  *Fault
-	toast      *Text
-	toastUntil time.Time
-	lamps      Lamps
-	retakes    []RetakeItem
-	pending    int
-	online     bool
+	cameraDown  *Text
+	guard       *Fault
+	calibration CalibrationView
+	sealFault   *Fault
+	toast       *Text
+	toastUntil  time.Time
+	lamps       Lamps
+	retakes     []RetakeItem
+	pending     int
+	online      bool
 
 	effects []Effect
 }
@@ -264,6 +265,7 @@ func (m *Machine) enter(s State) {
 func (m *Machine) open() {
 	m.clearVisit()
 	m.session = m.cfg.NewID()
+	m.calibration.State, m.calibration.Lines = CalibrationNone, nil
 	m.emit(BeginSession{Session: m.session})
 	m.audit("session.begin", "")
 	m.enter(Identify)
@@ -328,6 +330,9 @@ func (m *Machine) intent(in Intent) {
 	case FaultAction:
 		m.faultAction(in.Code)
 		return
+	case Recalibrate:
+		m.recalibrate(in.Fresh)
+		return
 	case Reveal:
 		m.revealUntil = time.Time{}
 		if in.Held && m.record != nil {
@@ -339,7 +344,7 @@ func (m *Machine) intent(in Intent) {
 	switch m.state {
 	case Idle:
 		if _, ok := in.(Start); ok {
-			if m.guard == nil {
+			if m.doorOpen() {
 				m.open()
 			}
 		}
@@ -483,7 +488,7 @@ func (m *Machine) wedge(text string) {
 	}
 	switch m.state {
 	case Idle:
-		if m.guard != nil {
+		if !m.doorOpen() {
 			return
 		}
 		m.open()
@@ -673,7 +678,7 @@ func (m *Machine) submit() {
 func (m *Machine) finish() {
 	next := m.next
 	m.end("done", Idle)
-	if next != nil && m.guard == nil {
+	if next != nil && m.doorOpen() {
 		m.open()
 		m.choose(*next)
 	}
@@ -696,7 +701,7 @@ func (m *Machine) markPayment(in PaymentMark) {
 
 func (m *Machine) faultAction(code string) {
 	if m.state == Idle && m.guard != nil && m.guard.Code == code && code == GuardNoPlate {
-		m.emit(Calibrate{})
+		m.recalibrate(false)
 	}
 	if m.sealFault != nil && code == m.sealFault.Code && m.state == Confirm {
 		m.submit()
@@ -763,6 +768,12 @@ func (m *Machine) report(ev Event) {
 		m.lamps, m.retakes, m.pending, m.online = ev.Lamps, ev.Retakes, ev.Pending, ev.Online
 	case GuardChanged:
 		m.guard = ev.Fault
+	case CalibrationProgress:
+		m.calibrationProgress(ev)
+	case CalibrationDone:
+		m.calibrationDone(ev)
+	case PlateChanged:
+		m.calibration.Plate, m.calibration.Alarm = ev.Plate, ev.Alarm
 	}
 }
 

@@ -12,6 +12,7 @@ func (m *Machine) View() View {
 	if !m.deadline.IsZero() && m.state != Done && m.state != Abandoned {
 		v.Warning = m.deadline.Sub(m.now) <= m.cfg.Timing.WarnLast
 	}
+	v.Calibration = m.calibration
 	if m.toast != nil {
 		t := *m.toast
 		v.Toast = &t
@@ -78,6 +79,9 @@ func (m *Machine) fault() *Fault {
 		return &Fault{Code: "camera", Title: textCameraTitle, Body: *m.cameraDown, Safe: textCameraSafe}
 	case m.guard != nil && m.state == Idle:
 		f := *m.guard
+		if f.Code == GuardNoPlate && m.calibration.State == CalibrationRunning {
+			f = calibrating(f)
+		}
 		return &f
 	}
 	return nil

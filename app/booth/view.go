@@ -68,25 +68,26 @@ type View struct {
 	Deadline  time.Time // when this screen goes home by itself; zero = never
 	Warning   bool      // the deadline is near: show the "still there?" timer
 
-	Identify   IdentifyView
-	Candidates []Candidate // more than one record: choose
-	Student    *StudentView
-	Service    *ServiceView
-	Payment    PaymentView
-	Claim      ClaimView
-	ConsentDoc ConsentView
-	Live       LiveView
-	Capture    CaptureView
-	Countdown  int // seconds left, 3 2 1
-	Shot       *ShotView
-	Saved      *SavedView
-	Next       *StudentView // identified on the operator's side while this one is in Review
-	Fault      *Fault       // a whole-screen fault; nil = none
-	Toast      *Text        // one line that explains the last refusal
-	Lamps      Lamps
-	Retakes    []RetakeItem // rejected photos: recall these students
-	Simulated  bool         // the camera is the simulated booth: say so plainly
-	Demo       bool         // demo data, embedded central: say so plainly
+	Identify    IdentifyView
+	Candidates  []Candidate // more than one record: choose
+	Student     *StudentView
+	Service     *ServiceView
+	Payment     PaymentView
+	Claim       ClaimView
+	ConsentDoc  ConsentView
+	Live        LiveView
+	Capture     CaptureView
+	Countdown   int // seconds left, 3 2 1
+	Shot        *ShotView
+	Saved       *SavedView
+	Next        *StudentView // identified on the operator's side while this one is in Review
+	Fault       *Fault       // a whole-screen fault; nil = none
+	Toast       *Text        // one line that explains the last refusal
+	Lamps       Lamps
+	Calibration CalibrationView
+	Retakes     []RetakeItem // rejected photos: recall these students
+	Simulated   bool         // the camera is the simulated booth: say so plainly
+	Demo        bool         // demo data, embedded central: say so plainly
 }
 
 // DocType is what the student identifies with.

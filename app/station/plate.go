@@ -122,6 +122,7 @@ func (s *Station) plateArrived(m plateMade) {
 	if m.problem != nil {
 		s.note("", "plate.refused", m.problem.EN)
 		s.plateProblem = m.problem
+		s.apply(booth.CalibrationDone{Lines: []booth.CalibrationLine{{Level: booth.Bad, Text: *m.problem}}})
 		s.refreshHouse()
 		return
 	}
@@ -130,6 +131,7 @@ func (s *Station) plateArrived(m plateMade) {
 	if err := s.storePlate(m.plate); err != nil {
 		s.log.Error("plate not kept for the next start", "err", err)
 	}
+	s.apply(booth.CalibrationDone{Accepted: true})
 	s.refreshHouse()
 }
 
