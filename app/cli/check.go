@@ -20,14 +20,14 @@ func (c CheckCmd) Run(s *streams) error {
 	}
 	failed := false
 	var reports []pipeline.Report
-	for _, sp := range job.specs {
-		r, err := job.run(sp, false)
-		if err != nil {
-			return err
-		}
+	err = job.run(false, func(r *pipeline.Result) error {
 		failed = failed || r.Report.Verdict == pipeline.Fail
 		reports = append(reports, r.Report)
 		r.Wipe()
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if err := c.print(s, reports); err != nil {
 		return fmt.Errorf("check: %w", err)

@@ -49,19 +49,15 @@ func (c StandardizeCmd) Run(s *streams) error {
 		return complain(s.err, err)
 	}
 	failed := false
-	for _, sp := range job.specs {
-		name := func(path string) string { return forSpec(path, sp.ID, len(job.specs) > 1) }
-		r, err := job.run(sp, c.Force)
-		if err != nil {
-			return err
-		}
+	err = job.run(c.Force, func(r *pipeline.Result) error {
+		defer r.Wipe()
+		name := func(path string) string { return forSpec(path, r.Report.Spec, len(job.specs) > 1) }
 		bad := r.Report.Verdict == pipeline.Fail
 		failed = failed || bad
-		if err := c.write(s, r, name, !bad || c.Force); err != nil {
-			r.Wipe()
-			return err
-		}
-		r.Wipe()
+		return c.write(s, r, name, !bad || c.Force)
+	})
+	if err != nil {
+		return err
 	}
 	if failed {
 		return exitError(exitRefused)
@@ -155,7 +151,7 @@ func (f photoFlags) prepare(outputs []string) (*photoJob, error) {
 	if len(j.specs) == 0 {
 		return nil, usageError{"没有给出规格。", "No standard is given."}
 	}
-	if err := f.checkOutputs(outputs); err != nil {
+	if err := checkOutputs(outputs, append([]string{f.Frame}, f.Plate...)); err != nil {
 		return nil, err
 	}
 	start := time.Now()
@@ -191,7 +187,7 @@ func (f photoFlags) prepare(outputs []string) (*photoJob, error) {
 
 // checkOutputs refuses, before any work, what could not be written or would
 // overwrite an input.
-func (f photoFlags) checkOutputs(outputs []string) error {
+func checkOutputs(outputs, inputs []string) error {
 	for _, out := range outputs {
 		if out == "" {
 			continue
@@ -207,7 +203,7 @@ func (f photoFlags) checkOutputs(outputs []string) error {
 		if to.IsDir() {
 			return usageError{"输出是一个文件夹：" + out, "The output is a folder: " + out}
 		}
-		for _, in := range append([]string{f.Frame}, f.Plate...) {
+		for _, in := range inputs {
 			if from, err := os.Stat(in); err == nil && os.SameFile(from, to) {
 				return usageError{"输出会覆盖原照片：" + out, "The output would overwrite an input: " + out}
 			}
@@ -243,17 +239,15 @@ func loadPicture(path, zh, en string) (*image.RGBA, error) {
 	return m, nil
 }
 
-func (j *photoJob) run(sp *spec.Spec, force bool) (*pipeline.Result, error) {
-	r, err := j.maker.Standardize(context.Background(), pipeline.Input{
-		Frame: j.frame, Plate: j.plate, Spec: sp, Rotation: j.rotation, Force: force, Decode: j.decode,
-	})
-	if errors.Is(err, pipeline.ErrInput) {
-		return nil, fmt.Errorf("standardise: %w", err)
-	}
+// run makes the portraits of all standards from one cut, in their order.
+func (j *photoJob) run(force bool, each func(*pipeline.Result) error) error {
+	err := j.maker.StandardizeAll(context.Background(), pipeline.Input{
+		Frame: j.frame, Plate: j.plate, Rotation: j.rotation, Force: force, Decode: j.decode,
+	}, j.specs, each)
 	if err != nil {
-		return nil, fmt.Errorf("standardise for %s: %w", sp.ID, err)
+		return fmt.Errorf("standardise: %w", err)
 	}
-	return r, nil
+	return nil
 }
 
 // writeFile puts data in place whole or not at all, readable by its owner only:

@@ -140,6 +140,7 @@ func (d desk) run(line string) (exit int, stdout, stderr string) {
 	var c struct {
 		Standardize StandardizeCmd `cmd:""`
 		Check       CheckCmd       `cmd:""`
+		Layout      LayoutCmd      `cmd:""`
 	}
 	k, err := kong.New(&c)
 	if err != nil {

@@ -223,8 +223,9 @@ func parseEXIF(b []byte) (t tags) {
 	return t
 }
 
-// jpegOrientation is the EXIF orientation of a JPEG, 1 when it states none.
-func jpegOrientation(jpg []byte) int {
+// Orientation is the EXIF orientation of a JPEG, 1 to 8; 1, upright, when it
+// states none or is no JPEG.
+func Orientation(jpg []byte) int {
 	list, err := segments(jpg)
 	if err != nil {
 		return 1

@@ -165,7 +165,7 @@ func loadJPEG(data []byte) (*image.RGBA, error) {
 	case err != nil:
 		return nil, damaged(err)
 	}
-	return Orient(m, jpegOrientation(data)), nil
+	return Orient(m, Orientation(data)), nil
 }
 
 func unsupportedJPEG(err error) *FileError {
