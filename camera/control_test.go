@@ -82,7 +82,7 @@ func (l *lens) value(name string) int32 {
 func TestLock(t *testing.T) {
 	l := webcam()
 	l.refuse[ExposurePriority] = true
-	settings, outcomes, err := Lock(t.Context(), l, PowerLine50Hz)
+	settings, outcomes, err := Lock(t.Context(), l, PowerLine50Hz, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +107,11 @@ func TestLock(t *testing.T) {
 		t.Errorf("a value was set while its automatic had it: %+v", l.asked)
 	}
 
+	free := webcam()
+	if _, _, err := Lock(t.Context(), free, -1, false); err != nil || free.value(FocusAuto) != 1 || free.value(PowerLine) != PowerLine60Hz || free.value(WhiteAuto) != 0 {
+		t.Errorf("Lock without focus and lamps: %v, %+v", err, free.controls)
+	}
+
 	if _, err := Unlock(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
@@ -117,11 +122,11 @@ func TestLock(t *testing.T) {
 
 func TestLockWithoutControls(t *testing.T) {
 	l := &lens{}
-	if s, o, err := Lock(t.Context(), l, PowerLine50Hz); s != nil || o != nil || err != nil {
+	if s, o, err := Lock(t.Context(), l, PowerLine50Hz, true); s != nil || o != nil || err != nil {
 		t.Errorf("Lock = %v, %v, %v; want nothing", s, o, err)
 	}
 	l.err = ErrGone
-	if _, _, err := Lock(t.Context(), l, PowerLine50Hz); !errors.Is(err, ErrGone) {
+	if _, _, err := Lock(t.Context(), l, PowerLine50Hz, true); !errors.Is(err, ErrGone) {
 		t.Errorf("Lock = %v, want %v", err, ErrGone)
 	}
 	if _, err := Unlock(t.Context(), l); !errors.Is(err, ErrGone) {
@@ -132,7 +137,7 @@ func TestLockWithoutControls(t *testing.T) {
 // A camera that comes back is set as it was; one that refuses or hangs streams
 // all the same.
 func TestSupervisorRestores(t *testing.T) {
-	settings := []Setting{{ID: 3, Name: ExposureTime, Value: 99}, {ID: 1, Name: PowerLine, Value: 1}}
+	settings := []Setting{{ID: 3, Name: ExposureTime, Value: 99}, {Name: PowerLine, Value: 1}, {Name: "of another camera", Value: 1}}
 	var l *lens
 	p := SupervisorParams{Restore: func(id Identity) []Setting {
 		if id.ID != "rig" {
@@ -193,6 +198,12 @@ func TestProfiles(t *testing.T) {
 	if got, err := p.Load(id); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Load = %+v, %v; want %+v", got, err, want)
 	}
+	if got, err := p.Settings(Identity{ID: id}); err != nil || !slices.Equal(got, first.Settings) {
+		t.Errorf("Settings = %+v, %v", got, err)
+	}
+	if got, err := p.Settings(Identity{ID: "bus:new"}); err != nil || len(got) != 2 || got[0].Name != PowerLine {
+		t.Errorf("Settings of an unknown camera = %+v, %v", got, err)
+	}
 	moved := "usb:046d:0825:A1@1-4:1.0"
 	if got, err := p.Load(moved); err != nil || got.ID != id {
 		t.Errorf("the same camera in another port: %+v, %v", got, err)
@@ -228,8 +239,19 @@ func TestProfiles(t *testing.T) {
 		if _, err := p.Load(id); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+		if got, err := p.Settings(Identity{ID: id}); err == nil || len(got) != 2 {
+			t.Errorf("%s: Settings = %+v, %v", name, got, err)
+		}
 	}
-	if err := (Profiles{Dir: filepath.Join(p.file(id), "x")}).Save(first); err == nil {
+	for range 2 {
+		if err := p.Remove(id); err != nil {
+			t.Errorf("Remove = %v", err)
+		}
+	}
+	if _, err := p.Load(id); !errors.Is(err, ErrNoProfile) {
+		t.Errorf("Load after Remove = %v", err)
+	}
+	if err := (Profiles{Dir: filepath.Join(p.file("usb:1:1:@1-1:1.0"), "x")}).Save(first); err == nil {
 		t.Error("saved below a file")
 	}
 }

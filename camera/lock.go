@@ -5,15 +5,18 @@ import (
 	"slices"
 )
 
-// Lock holds exposure, white balance and focus where the camera's automatics
-// have brought them, and sets the frequency of the lamps (PowerLine50Hz in
-// China; negative = leave it): a portrait is cut out against a picture of the
-// empty booth, and an automatic would make them two different rooms.
+// Lock holds exposure, white balance and, if focus is set, the focus where the
+// camera's automatics have brought them, and sets the frequency of the lamps
+// (PowerLine50Hz in China; negative = leave it): a portrait is cut out against
+// a picture of the empty booth, and an automatic would make them two different
+// rooms.
 //
-// It sets only what the camera has, and returns the settings that hold, which
+// Somebody should sit in the booth meanwhile: before an empty white wall an
+// automatic exposure makes the wall grey, and an automatic focus finds the
+// wall. It sets only what the camera has, and returns the settings that hold, which
 // belong in a Profile, with what became of each. A camera without controls is
 // no error: there is nothing to hold and nothing in the result.
-func Lock(ctx context.Context, c Controller, powerLine int32) ([]Setting, []Outcome, error) {
+func Lock(ctx context.Context, c Controller, powerLine int32, focus bool) ([]Setting, []Outcome, error) {
 	now, err := c.Controls(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -47,8 +50,10 @@ func Lock(ctx context.Context, c Controller, powerLine int32) ([]Setting, []Outc
 	holdNow(Gain)
 	hold(WhiteAuto, 0)
 	holdNow(WhiteTemperature)
-	hold(FocusAuto, 0)
-	holdNow(FocusDistance)
+	if focus {
+		hold(FocusAuto, 0)
+		holdNow(FocusDistance)
+	}
 	if len(want) == 0 {
 		return nil, nil, nil
 	}

@@ -122,6 +122,38 @@ func (p Profiles) Load(id string) (Profile, error) {
 	return found[0], nil
 }
 
+// Remove forgets the profile of the camera that id means, as Load finds it; it
+// is no error that there is none.
+func (p Profiles) Remove(id string) error {
+	v, err := p.Load(id)
+	if errors.Is(err, ErrNoProfile) {
+		return nil
+	}
+	if err == nil {
+		id = v.ID
+	} // else the file is damaged, and goes too
+	if err := os.Remove(p.file(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("camera: remove profile: %w", err)
+	}
+	return nil
+}
+
+// Settings are what the camera is to be set to when it is opened: those of its
+// profile or, without one, what suits every portrait: lamps of 50 Hz do not
+// flicker, and the dark does not lower the frame rate. It has the shape of
+// SupervisorParams.Restore, but for the error, which is of a profile that
+// cannot be read.
+func (p Profiles) Settings(id Identity) ([]Setting, error) {
+	v, err := p.Load(id.ID)
+	switch {
+	case err == nil:
+		return v.Settings, nil
+	case errors.Is(err, ErrNoProfile):
+		err = nil
+	}
+	return []Setting{{Name: PowerLine, Value: PowerLine50Hz}, {Name: ExposurePriority, Value: 0}}, err
+}
+
 func read(name string) (Profile, error) {
 	st, err := os.Stat(name)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -60,7 +61,8 @@ type SupervisorParams struct {
 	BackoffMin time.Duration // pause after the first failure, doubled with each
 	BackoffMax time.Duration // the longest pause
 	// Restore gives what a camera is to be set to whenever it is opened; nil =
-	// nothing. Cameras forget their settings when they lose power.
+	// nothing. Cameras forget their settings when they lose power. Settings for
+	// controls that the camera does not have are passed over.
 	Restore func(Identity) []Setting
 	Log     *slog.Logger // nil = discard
 }
@@ -303,7 +305,17 @@ func (s *Supervisor) restore(ctx context.Context, src Source) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, restoreLimit)
 	defer cancel()
-	outcomes, err := c.Adjust(ctx, settings)
+	has, err := c.Controls(ctx)
+	if errors.Is(err, ErrFixed) {
+		return
+	}
+	var outcomes []Outcome
+	if err == nil {
+		settings = slices.DeleteFunc(slices.Clone(settings), func(v Setting) bool {
+			return !slices.ContainsFunc(has, func(c Control) bool { return c.ID == v.ID || v.ID == 0 && c.Name == v.Name })
+		})
+		outcomes, err = c.Adjust(ctx, settings)
+	}
 	if err != nil {
 		s.p.Log.Warn("camera settings not restored", "error", err)
 		return

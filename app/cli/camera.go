@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -26,9 +25,13 @@ const (
 
 // CameraCmd groups what is done with cameras alone.
 type CameraCmd struct {
-	List  CameraListCmd  `cmd:"" help:"列出相机 / List cameras."`
-	Watch CameraWatchCmd `cmd:"" help:"观察一台相机 / Watch a camera."`
-	Shot  CameraShotCmd  `cmd:"" help:"拍一张 / Take one frame."`
+	List     CameraListCmd     `cmd:"" help:"列出相机 / List cameras."`
+	Watch    CameraWatchCmd    `cmd:"" help:"观察一台相机 / Watch a camera."`
+	Shot     CameraShotCmd     `cmd:"" help:"拍一张 / Take one frame."`
+	Controls CameraControlsCmd `cmd:"" help:"列出可设置的项目 / List what can be set."`
+	Lock     CameraLockCmd     `cmd:"" help:"有人坐好时，锁定曝光、色温和对焦 / With somebody seated, hold exposure, colour and focus."`
+	Unlock   CameraUnlockCmd   `cmd:"" help:"交还自动 / Give them back to the camera."`
+	Diag     CameraDiagCmd     `cmd:"" help:"把诊断信息装进一个 zip / Pack what helps to find a fault into a zip."`
 }
 
 // CameraListCmd lists what is plugged in.
@@ -113,9 +116,10 @@ func chooseCamera(device string) (chosenCamera, error) {
 
 // CameraWatchCmd supervises a camera and tells how it does.
 type CameraWatchCmd struct {
-	Device  string `help:"相机标识 / Identity, auto or scene." default:"auto"`
-	Seconds int    `help:"多少秒后结束 / Stop after this many seconds (0 = never)."`
-	JSON    bool   `help:"每行一个 JSON / One JSON object a line." name:"json"`
+	DataFlag `embed:""`
+	Device   string `help:"相机标识 / Identity, auto or scene." default:"auto"`
+	Seconds  int    `help:"多少秒后结束 / Stop after this many seconds (0 = never)."`
+	JSON     bool   `help:"每行一个 JSON / One JSON object a line." name:"json"`
 }
 
 // watchLine is one line of `camera watch --json`.
@@ -135,6 +139,10 @@ type watchLine struct {
 func (c CameraWatchCmd) Run(s *streams) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	dir, err := c.dir()
+	if err != nil {
+		return err
+	}
 	if c.Seconds > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(c.Seconds)*time.Second)
@@ -145,7 +153,9 @@ func (c CameraWatchCmd) Run(s *streams) error {
 		return err
 	}
 	defer func() { _ = chosen.close() }() // nothing is lost with a helper
-	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: chosen.open})
+	sup, err := camera.NewSupervisor(camera.SupervisorParams{
+		Open: chosen.open, Restore: restoreFrom(dir, slog.New(slog.DiscardHandler)),
+	})
 	if err != nil {
 		return err
 	}
@@ -182,7 +192,7 @@ func (c CameraWatchCmd) Run(s *streams) error {
 	}
 }
 
-func (c CameraWatchCmd) print(s *streams, st camera.Status) error {
+func lineOf(st camera.Status) watchLine {
 	l := watchLine{
 		Time: time.Now(), State: st.State, Device: st.Identity, Mode: st.Mode, FPS: st.FPS,
 		Dropped: st.Counters.Dropped, Invalid: st.Counters.Invalid, Opens: st.Opens,
@@ -190,6 +200,11 @@ func (c CameraWatchCmd) print(s *streams, st camera.Status) error {
 	if st.LastError != nil {
 		l.Error = st.LastError.Error()
 	}
+	return l
+}
+
+func (c CameraWatchCmd) print(s *streams, st camera.Status) error {
+	l := lineOf(st)
 	if c.JSON {
 		return json.NewEncoder(s.out).Encode(l)
 	}
@@ -200,35 +215,30 @@ func (c CameraWatchCmd) print(s *streams, st camera.Status) error {
 
 // CameraShotCmd takes one frame as the camera gives it.
 type CameraShotCmd struct {
-	Device string `help:"相机标识 / Identity, auto or scene." default:"auto"`
-	Out    string `help:"写到哪里 / File to write." required:"" type:"path"`
+	DataFlag `embed:""`
+	Device   string `help:"相机标识 / Identity, auto or scene." default:"auto"`
+	Out      string `help:"写到哪里 / File to write." required:"" type:"path"`
 }
 
 // Run takes it.
 func (c CameraShotCmd) Run(s *streams) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
-	defer cancel()
-	chosen, err := chooseCamera(c.Device)
+	dir, err := c.dir()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = chosen.close() }() // nothing is lost with a helper
-	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: chosen.open, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return err
-	}
-	done := make(chan struct{})
-	go func() { defer close(done); _ = sup.Run(ctx) }()
-	defer func() { cancel(); <-done }()
-	var f camera.Frame
-	defer f.Wipe()
 	const settle = 5 // frames until exposure has settled
-	for range settle {
-		if err := sup.Latest(ctx, f.Seq, &f); err != nil {
-			return errors.Join(errors.New("相机没有画面，请检查连接 / the camera gives no picture: check the cable"), sup.Status().LastError)
+	return withCamera(c.Device, dir, settle, func(ctx context.Context, sup *camera.Supervisor) error {
+		var f camera.Frame
+		defer f.Wipe()
+		if err := sup.Latest(ctx, 0, &f); err != nil {
+			return fmt.Errorf("相机没有画面 / the camera gives no picture: %w", err)
 		}
-	}
-	data, err := station.OriginalJPEG(&f)
+		return c.save(s, &f)
+	})
+}
+
+func (c CameraShotCmd) save(s *streams, f *camera.Frame) error {
+	data, err := station.OriginalJPEG(f)
 	if err != nil {
 		return err
 	}

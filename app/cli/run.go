@@ -252,7 +252,7 @@ func openParts(ctx context.Context, dir string, cfg config.Config, demo bool, lo
 		return nil, err
 	}
 	p.closer = append(p.closer, p.camera.close)
-	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: p.camera.open, Log: log})
+	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: p.camera.open, Restore: restoreFrom(dir, log), Log: log})
 	if err != nil {
 		return nil, err
 	}

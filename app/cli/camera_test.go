@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"archive/zip"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/yunzhao-station/yunzhao/camera"
+)
+
+func TestCameraListAndShot(t *testing.T) {
+	code, out, errs := yunzhao(t, "camera", "list", "--json")
+	var devices []camera.Device
+	if err := json.Unmarshal([]byte(out), &devices); err != nil || code != 0 || devices == nil {
+		t.Fatalf("list: exit %d, %v: %s%s", code, err, out, errs)
+	}
+	file := filepath.Join(t.TempDir(), "f.jpg")
+	code, out, errs = yunzhao(t, "camera", "shot", "--device", "scene", "--data", t.TempDir(), "--out", file)
+	st, err := os.Stat(file)
+	if code != 0 || err != nil || st.Size() < 10_000 || st.Mode().Perm() != 0o600 || !strings.Contains(out, "1920x1080 MJPG") {
+		t.Errorf("shot: exit %d, %v, %s%s", code, err, out, errs)
+	}
+}
+
+func TestCameraWatch(t *testing.T) {
+	code, out, errs := yunzhao(t, "camera", "watch", "--device", "scene", "--data", t.TempDir(), "--seconds", "2", "--json")
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	var states []camera.State
+	for line := range strings.Lines(out) {
+		var l watchLine
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		states = append(states, l.State)
+		if l.State == camera.Streaming && (l.Device.ID != "scene" || l.Mode.Width != 1920) {
+			t.Errorf("streaming from %+v", l)
+		}
+	}
+	if !slices.Contains(states, camera.Streaming) {
+		t.Errorf("states %q", states)
+	}
+}
+
+func TestCameraWithoutControls(t *testing.T) {
+	for _, args := range [][]string{{"controls"}, {"lock"}, {"unlock"}} {
+		code, out, errs := yunzhao(t, append([]string{"camera"}, append(args, "--device", "scene", "--data", t.TempDir())...)...)
+		if code != 0 || out == "" {
+			t.Errorf("%s: exit %d: %s%s", args[0], code, out, errs)
+		}
+	}
+}
+
+func TestCameraThatIsAway(t *testing.T) {
+	dir := t.TempDir()
+	code, out, errs := yunzhao(t, "camera", "watch", "--device", "usb:dead:beef:x@9-9:1.0", "--data", dir, "--seconds", "1", "--json")
+	if code != 0 || !strings.Contains(out, `"state":"absent"`) || !strings.Contains(out, "not plugged in") {
+		t.Errorf("watch: exit %d: %s%s", code, out, errs)
+	}
+}
+
+func TestCameraDiag(t *testing.T) {
+	for name, picture := range map[string]bool{"without a picture": false, "with a picture": true} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "d.zip")
+			args := []string{"camera", "diag", "--device", "scene", "--data", t.TempDir(), "--out", file, "--seconds", "2"}
+			if picture {
+				args = append(args, "--picture")
+			}
+			if code, out, errs := yunzhao(t, args...); code != 0 {
+				t.Fatalf("exit %d: %s%s", code, out, errs)
+			}
+			z, err := zip.OpenReader(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer z.Close()
+			var names []string
+			for _, f := range z.File {
+				names = append(names, f.Name)
+				r, err := f.Open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				data, err := io.ReadAll(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.HasSuffix(f.Name, ".json") && !json.Valid(data) {
+					t.Errorf("%s: %s", f.Name, data)
+				}
+				if f.Name == "watch.json" && !strings.Contains(string(data), `"streaming"`) {
+					t.Errorf("watch.json: %s", data)
+				}
+			}
+			want := []string{"about.json", "cameras.json", "usb.txt", "watch.json", "controls.json", "profile.json", "log.txt"}
+			if picture {
+				want = append(want, "picture.jpg")
+			}
+			if !slices.Equal(names, want) {
+				t.Errorf("files %q, want %q", names, want)
+			}
+		})
+	}
+	if code, _, _ := yunzhao(t, "camera", "diag", "--out", filepath.Join(t.TempDir(), "d"), "--seconds", "0"); code == 0 {
+		t.Error("watched for no time")
+	}
+}
