@@ -121,7 +121,7 @@ func (w *pageWalk) page(id uint64) (b []byte, flags uint16, count int, err error
 		return nil, 0, 0, fmt.Errorf("page %d is used twice", id)
 	}
 	head := make([]byte, pageHeader)
-	at := int64(id) * w.meta.pageSize //nolint:gosec // below maxIndexPages
+	at := int64(id) * w.meta.pageSize
 	if _, err := w.file.ReadAt(head, at); err != nil {
 		return nil, 0, 0, fmt.Errorf("page %d: %w", id, err)
 	}
@@ -129,7 +129,7 @@ func (w *pageWalk) page(id uint64) (b []byte, flags uint16, count int, err error
 	if native.Uint64(head) != id || id+overflow >= w.meta.pages {
 		return nil, 0, 0, fmt.Errorf("page %d is not what it should be", id)
 	}
-	b = make([]byte, int64(overflow+1)*w.meta.pageSize) //nolint:gosec // likewise
+	b = make([]byte, int64(overflow+1)*w.meta.pageSize)
 	if _, err := w.file.ReadAt(b, at); err != nil {
 		return nil, 0, 0, fmt.Errorf("page %d: %w", id, err)
 	}
@@ -274,7 +274,7 @@ func (w *pageWalk) freelist() error {
 		if len(b) < 8 || native.Uint64(b) > maxIndexPages {
 			return errors.New("the list of free pages has a wrong count")
 		}
-		count, b = int(native.Uint64(b)), b[8:] //nolint:gosec // bounded above
+		count, b = int(native.Uint64(b)), b[8:]
 	}
 	if count*8 > len(b) {
 		return errors.New("the list of free pages has a wrong count")
