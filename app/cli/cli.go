@@ -35,11 +35,13 @@ type commands struct {
 	Demo        DemoCmd        `cmd:"" help:"在真实窗口里演示完整流程并留下截图 / Drive the real window through whole visits and keep pictures."`
 	Standardize StandardizeCmd `cmd:"" help:"把一帧照片标准化 / Make a standardised portrait from a frame."`
 	Check       CheckCmd       `cmd:"" help:"检查一帧照片 / Check a frame against the rules."`
+	Batch       BatchCmd       `cmd:"" help:"把一个文件夹的照片标准化，可中断后继续 / Standardise a folder of photos; can be stopped and resumed."`
 	Layout      LayoutCmd      `cmd:"" help:"把标准照排到相纸上，带裁切线 / Lay a portrait out on photo paper, with cut marks."`
 	Camera      CameraCmd      `cmd:"" help:"相机：列出、观察、拍一张 / Cameras: list, watch, take a shot."`
 	Enroll      EnrollCmd      `cmd:"" help:"登记到审核中心 / Enrol this station at a central server."`
 	Sync        SyncCmd        `cmd:"" help:"与审核中心同步 / Exchange with central without a window."`
 	Simulate    SimulateCmd    `cmd:"" help:"无窗口跑 N 个完整会话 / Run N whole sessions without a window."`
+	Conformance ConformanceCmd `cmd:"" help:"核对一台中心服务器是否守约 / Hold a central server to the contract."`
 	Verify      VerifyCmd      `cmd:"" help:"核对本机每个照片包 / Verify every packet on this station."`
 	Pin         PinCmd         `cmd:"" help:"工作人员的 PIN / Staff's PINs."`
 	Audit       AuditCmd       `cmd:"" help:"审计日志 / The audit log."`

@@ -168,7 +168,7 @@ func parseRoster(data []byte, batch wire.Batch) ([]wire.Student, ImportReport, e
 	}
 	for {
 		row, err := rows.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -106,7 +106,7 @@ func (s *Server) AddDemoStudents(ctx context.Context, n int) ([]wire.Student, er
 	born := time.Date(2002, 2, 2, 0, 0, 0, 0, time.UTC)
 	numbers := map[string]bool{}
 	for i := range n {
-		number := residentNumber(demoArea, born, first+i)
+		number := residentNumber(born, first+i)
 		numbers[number] = true
 		fmt.Fprintf(&file, "测试丙%03d,%s,本科,会计学\n", i+1, number)
 	}
@@ -166,22 +166,22 @@ func demoStudents() []wire.Student {
 			}
 			// Born on consecutive days of a year, so that numbers differ early.
 			born := time.Date(2007-4*i, time.Month(1+n%12), 1+n, 0, 0, 0, 0, time.UTC)
-			out = append(out, row(batch, n, "测试"+stem+num, wire.IDResident, residentNumber(demoArea, born, 100+n), "本科"))
+			out = append(out, row(batch, n, "测试"+stem+num, wire.IDResident, residentNumber(born, 100+n), "本科"))
 		}
 	}
-	twice := residentNumber(demoArea, time.Date(2003, 5, 20, 0, 0, 0, 0, time.UTC), 301)
+	twice := residentNumber(time.Date(2003, 5, 20, 0, 0, 0, 0, time.UTC), 301)
 	return append(out,
 		row(DemoBatchPaid, 101, "演示港生", wire.IDHMT, "H01234567", "本科"),
 		row(DemoBatchPaid, 102, "DEMO STUDENT", wire.IDPassport, "ED0000017", "硕士"),
-		row(DemoBatchPaid, 103, "测试古丽·演示买买提", wire.IDResident, residentNumber(demoArea, time.Date(2006, 9, 9, 0, 0, 0, 0, time.UTC), 302), "本科"),
+		row(DemoBatchPaid, 103, "测试古丽·演示买买提", wire.IDResident, residentNumber(time.Date(2006, 9, 9, 0, 0, 0, 0, time.UTC), 302), "本科"),
 		row(DemoBatchPaid, 104, "演示双录", wire.IDResident, twice, "本科"),
 		row(DemoBatchPaid, 105, "演示双录", wire.IDResident, twice, "硕士"),
 	)
 }
 
-// residentNumber adds the check digit of GB 11643-1999.
-func residentNumber(area string, born time.Time, seq int) string {
-	body := fmt.Sprintf("%s%s%03d", area, born.Format("20060102"), seq%1000)
+// residentNumber is a number of demoArea with the check digit of GB 11643-1999.
+func residentNumber(born time.Time, seq int) string {
+	body := fmt.Sprintf("%s%s%03d", demoArea, born.Format("20060102"), seq%1000)
 	weights := [17]int{7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2}
 	sum := 0
 	for i, w := range weights {

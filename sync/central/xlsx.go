@@ -54,7 +54,7 @@ func (x *xlsxTable) next() (tableRow, error) {
 		x.line++
 		cells, err := x.rows.Columns()
 		if err != nil {
-			return tableRow{line: x.line, zh: "该行无法读取", en: "the line cannot be read"}, nil
+			return tableRow{line: x.line, zh: "该行无法读取", en: "the line cannot be read"}, nil //nolint:nilerr // reported with the other bad lines
 		}
 		for len(cells) > 0 && strings.TrimSpace(cells[len(cells)-1]) == "" {
 			cells = cells[:len(cells)-1]
