@@ -2,19 +2,24 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
 	"github.com/yunzhao-station/yunzhao/app/config"
 	"github.com/yunzhao-station/yunzhao/app/station"
+	"github.com/yunzhao-station/yunzhao/sync/central"
 	"github.com/yunzhao-station/yunzhao/sync/keys"
 	"github.com/yunzhao-station/yunzhao/sync/outbox"
 	"github.com/yunzhao-station/yunzhao/sync/uplink"
@@ -27,7 +32,7 @@ type SimulateCmd struct {
 	DataFlag `embed:""`
 	Sessions int    `help:"多少个会话 / How many sessions." default:"1"`
 	Central  string `help:"审核中心地址；缺省只用内置名单、不联网 / Central's address (default: fictional students, no network)." placeholder:"URL"`
-	Code     string `help:"第一次连接中心时的登记码 / Enrolment code, the first time."`
+	Code     string `help:"第一次连接中心时的登记码；演示中心不需要 / Enrolment code, the first time; a central with --demo needs none."`
 	Seed     uint64 `help:"学生次序的种子 / Seed of the order of students."`
 }
 
@@ -116,11 +121,39 @@ func (c SimulateCmd) enrol(ctx context.Context, dir string, log *slog.Logger) er
 		defer q.close(log)
 		return q.params.Uplink.Exchange(ctx)
 	}
-	if c.Code == "" {
-		return errors.New("第一次连这个中心需要 --code / the first time, --central needs --code")
+	code := c.Code
+	if code == "" {
+		if code, err = demoCode(ctx, c.Central); err != nil {
+			return fmt.Errorf("第一次连这个中心需要 --code（演示中心除外）/ the first time, --central needs --code, unless it runs with --demo: %w", err)
+		}
 	}
-	_, err = uplink.Enroll(ctx, uplink.EnrollParams{Keys: store, URL: c.Central, Code: c.Code, Name: "simulation", Version: Version})
+	_, err = uplink.Enroll(ctx, uplink.EnrollParams{Keys: store, URL: c.Central, Code: code, Name: "simulation", Version: Version})
 	return err
+}
+
+// demoCode asks a central that shows the demonstration for an enrolment code.
+// Who answers is taken for that central: nothing but invented students is at
+// stake.
+func demoCode(ctx context.Context, base string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(base, "/")+central.DemoCodePath, nil)
+	if err != nil {
+		return "", fmt.Errorf("demonstration's code: %w", err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("demonstration's code: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("demonstration's code: status %d", resp.StatusCode)
+	}
+	var c central.DemoCode
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 4096)).Decode(&c); err != nil || c.Code == "" {
+		return "", errors.New("demonstration's code: the answer has none")
+	}
+	return c.Code, nil
 }
 
 // simulation plays students and staff by intents.

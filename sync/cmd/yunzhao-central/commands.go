@@ -71,7 +71,7 @@ type serveCmd struct {
 	dataFlag
 	Listen    string `default:"127.0.0.1:8480" help:"监听地址 Address to listen on."`
 	PublicURL string `help:"手机访问的网址 How phones reach this server, such as https://photo.example.edu."`
-	Demo      bool   `help:"演示数据 Fill an empty directory with invented students."`
+	Demo      bool   `help:"演示数据 Fill an empty directory with invented students, and give enrolment codes away at /demo/enrolment-code."`
 	TLSCert   string `type:"existingfile" and:"tls" help:"TLS certificate (PEM)."`
 	TLSKey    string `type:"existingfile" and:"tls" help:"TLS key (PEM)."`
 }
@@ -122,8 +122,12 @@ func (c *serveCmd) Run(e *env) (err error) {
 		e.printf("审核登录 Reviewer login    %s/login  %s  %s\n", address, info.ReviewerUser, info.ReviewerPassword)
 	}
 
+	handler := s.Handler()
+	if c.Demo {
+		handler = s.DemoHandler()
+	}
 	srv := &http.Server{
-		Handler:           s.Handler(),
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       10 * time.Minute, // 40 MB over a bad mobile link
 		WriteTimeout:      10 * time.Minute,
