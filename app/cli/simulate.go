@@ -59,6 +59,7 @@ func (c SimulateCmd) Run(s *streams) error {
 	}
 	cfg.Camera.Device = deviceScene
 	cfg.Times.Countdown = 0
+	cfg.Capture.Auto = false // the simulated student presses the shutter
 	p, err := openParts(ctx, dir, cfg, false, log)
 	if err != nil {
 		return err

@@ -27,6 +27,8 @@ type Config struct {
 	Camera  Camera  `toml:"camera"`
 	Screen  Screen  `toml:"screen"`
 	Times   Times   `toml:"times"`
+	Capture Capture `toml:"capture"`
+	Sound   Sound   `toml:"sound"`
 	Central Central `toml:"central"`
 	Outbox  Outbox  `toml:"outbox"`
 }
@@ -61,6 +63,23 @@ type Times struct {
 	Countdown int `toml:"countdown_s"`
 }
 
+// Capture tells how a photo is taken.
+type Capture struct {
+	Auto bool `toml:"auto"` // the countdown starts by itself once the live checks hold
+	// Burst is how many frames around the shutter the best is chosen from; 1
+	// takes the frame on the screen.
+	Burst      int    `toml:"burst"`
+	Lens       string `toml:"lens"`        // where the camera stands: above, left, right or below the screen
+	ShutterKey string `toml:"shutter_key"` // of a pedal or remote, beside the space bar; "" = none
+}
+
+// Sound tells whether the station beeps and speaks.
+type Sound struct {
+	Mode   string `toml:"mode"`   // on, off, or auto: on except in a demonstration
+	Voice  bool   `toml:"voice"`  // speak the hints where espeak-ng is installed
+	Volume int    `toml:"volume"` // percent
+}
+
 // Central tells where photos go.
 type Central struct {
 	PinSHA256 string `toml:"pin_sha256"` // hex digest of central's TLS key, "" = system roots
@@ -80,6 +99,8 @@ func Default() Config {
 		Camera:  Camera{Device: "auto", PlateFrames: 12},
 		Screen:  Screen{Language: "zh", Fullscreen: false, Width: 1280, Height: 800},
 		Times:   Times{Identify: 90, Read: 120, Pose: 180, Decide: 180, Done: 25, Countdown: 3},
+		Capture: Capture{Auto: true, Burst: 5, Lens: "above"},
+		Sound:   Sound{Mode: "auto", Voice: true, Volume: 70},
 		Outbox:  Outbox{FreeFloorMB: 512, MaxPending: 5000, RetainDays: 30},
 	}
 }
@@ -145,6 +166,18 @@ func (c Config) Validate() error {
 	between("times.decide_s", c.Times.Decide, 30, 900)
 	between("times.done_s", c.Times.Done, 3, 300)
 	between("times.countdown_s", c.Times.Countdown, 1, 10)
+	between("capture.burst", c.Capture.Burst, 1, MaxBurst)
+	among := func(key, got string, allowed ...string) {
+		if !slices.Contains(allowed, got) {
+			errs = append(errs, fmt.Errorf("%s = %q: must be one of %s", key, got, strings.Join(allowed, ", ")))
+		}
+	}
+	among("capture.lens", c.Capture.Lens, "above", "left", "right", "below")
+	if c.Capture.ShutterKey != "" {
+		among("capture.shutter_key", c.Capture.ShutterKey, ShutterKeys()...)
+	}
+	among("sound.mode", c.Sound.Mode, "auto", "on", "off")
+	between("sound.volume", c.Sound.Volume, 0, 100)
 	if p := c.Central.PinSHA256; p != "" && (len(p) != 64 || strings.Trim(strings.ToLower(p), "0123456789abcdef") != "") {
 		errs = append(errs, errors.New("central.pin_sha256: must be 64 hex digits or empty"))
 	}
@@ -152,6 +185,20 @@ func (c Config) Validate() error {
 	between("outbox.max_pending", c.Outbox.MaxPending, 10, 1_000_000)
 	between("outbox.retain_days", c.Outbox.RetainDays, 1, 3650)
 	return errors.Join(errs...)
+}
+
+// MaxBurst is how many frames a burst may have: the ring holds little more.
+const MaxBurst = 9
+
+// ShutterKeys are the names that capture.shutter_key may have: what pedals,
+// presenters and photo remotes send. Digits, letters and Enter are not among
+// them: scanners type those.
+func ShutterKeys() []string {
+	names := []string{"page-up", "page-down", "home", "end", "insert", "up", "down", "left", "right"}
+	for i := range 12 {
+		names = append(names, fmt.Sprintf("f%d", i+1))
+	}
+	return names
 }
 
 // Seconds turns a setting into a duration.

@@ -22,6 +22,12 @@ func TestParse(t *testing.T) {
 		{"unknown key", "[times]\ncuntdown_s = 3\n", `unknown key "times.cuntdown_s"`},
 		{"language", "[screen]\nlanguage = \"fr\"\n", `screen.language = "fr"`},
 		{"pin", "[central]\npin_sha256 = \"zz\"\n", "central.pin_sha256"},
+		{"by hand", "[capture]\nauto = false\nburst = 1\nlens = \"left\"\nshutter_key = \"f9\"\n", ""},
+		{"burst", "[capture]\nburst = 12\n", "capture.burst = 12: must be between 1 and 9"},
+		{"lens", "[capture]\nlens = \"behind\"\n", `capture.lens = "behind": must be one of above, left, right, below`},
+		{"a key that scanners type", "[capture]\nshutter_key = \"b\"\n", `capture.shutter_key = "b"`},
+		{"sound", "[sound]\nmode = \"loud\"\n", `sound.mode = "loud": must be one of auto, on, off`},
+		{"volume", "[sound]\nvolume = 110\n", "sound.volume = 110"},
 		{"not toml", "[[[", "toml"},
 		{"wrong type", "[times]\ncountdown_s = \"three\"\n", "toml"},
 	} {

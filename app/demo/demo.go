@@ -29,6 +29,9 @@ import (
 // server with other work on its two cores has been seen to need one minute.
 const stepTime = 3 * time.Minute
 
+// settings of the kiosk that is driven.
+const settings = "[capture]\nauto = false\n"
+
 // Options say what to drive and where to leave what came of it.
 type Options struct {
 	Program  string // the kiosk's executable
@@ -177,7 +180,7 @@ func (d *demo) setUp(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("%w: %s", err, out)
 			}
-			return nil
+			return os.WriteFile(filepath.Join(d.data, "yunzhao.toml"), []byte(settings), 0o600)
 		}),
 		d.step(ctx, "display", func(ctx context.Context) error { return d.openDisplay(ctx, d.o.Private) }),
 		d.step(ctx, "kiosk window", func(ctx context.Context) error {

@@ -28,7 +28,7 @@ import (
 // and inside the packet; the next student is identified meanwhile and rejected.
 func TestE2EVisit(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "[times]\ncountdown_s = 2\ndone_s = 120\n")
+	s := newSite(t, "[times]\ncountdown_s = 2\ndone_s = 120\n[capture]\nauto = false\n")
 	who, other := s.student(wire.PayBeforeSubmit, 0), s.student(wire.PayNone, 0)
 	s.expect("central's lamp", func(st remote.State) bool { return st.Lamps["central"].Level == "ok" })
 
@@ -153,7 +153,7 @@ func TestE2EVisit(t *testing.T) {
 // central, killed half-way through what it is sent, gets each packet once.
 func TestE2EKilled(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "[times]\ncountdown_s = 1\ndone_s = 120\n")
+	s := newSite(t, "[times]\ncountdown_s = 1\ndone_s = 120\n[capture]\nauto = false\n")
 	s.expect("central's lamp", func(st remote.State) bool { return st.Lamps["central"].Level == "ok" })
 	s.killCentral() // everything below is saved offline
 
@@ -254,7 +254,7 @@ func TestE2EKilled(t *testing.T) {
 // who walks away leaves nothing.
 func TestE2EFaultsAndTimeouts(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "[times]\ncountdown_s = 1\nread_s = 15\ndecide_s = 30\n")
+	s := newSite(t, "[times]\ncountdown_s = 1\nread_s = 15\ndecide_s = 30\n[capture]\nauto = false\n")
 	who := s.student(wire.PayNone, 0)
 	s.do(s.settled)
 	idle := s.screen()

@@ -28,6 +28,7 @@ type Preview struct {
 	seq     uint64      // of waiting
 	frozen  bool
 	only    uint64      // while frozen, the one frame still let in
+	still   uint64      // the frame that Still showed: no other is let in until framing; 0 = none
 	late    *image.RGBA // was being filled when its student left: never shown
 
 	pending atomic.Bool
@@ -79,7 +80,7 @@ func (p *Preview) Offer(img *image.RGBA, seq uint64) {
 	if img == p.filling {
 		p.filling = nil
 	}
-	if stale || (p.frozen && seq != p.only) {
+	if stale || (p.frozen && seq != p.only) || (p.still != 0 && seq != p.still) {
 		p.mu.Unlock()
 		return
 	}
@@ -88,6 +89,16 @@ func (p *Preview) Offer(img *image.RGBA, seq uint64) {
 	if p.pending.CompareAndSwap(false, true) {
 		fyne.Do(p.flip)
 	}
+}
+
+// Still is Offer of the frame that was taken, and of none after it: the mirror
+// stands still on what will be saved, however late the views come, until a
+// student is framed anew.
+func (p *Preview) Still(img *image.RGBA, seq uint64) {
+	p.mu.Lock()
+	p.only, p.still = seq, seq
+	p.mu.Unlock()
+	p.Offer(img, seq)
 }
 
 // flip puts the waiting frame on the screen. Interface goroutine.
@@ -162,6 +173,7 @@ func (p *Preview) Clear() {
 		clear(b.Pix)
 	}
 	p.front, p.waiting, p.filling = nil, nil, nil
+	p.still = 0
 	p.mu.Unlock()
 	p.shown.Store(0)
 	p.aspect.Store(0)
@@ -178,6 +190,13 @@ func (p *Preview) follow(v booth.View) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.frozen = v.State == booth.Shot || v.State == booth.Standardising
+	switch {
+	case v.State == booth.Framing || v.State == booth.Guide:
+		p.still = 0
+	case p.still != 0:
+		p.only = p.still
+		return
+	}
 	p.only = 0
 	if p.frozen && v.Shot != nil {
 		p.only = v.Shot.Seq

@@ -162,6 +162,9 @@ func (w *Window) Buffer(width, height int) *image.RGBA { return w.preview.Buffer
 // Offer is Preview().Offer.
 func (w *Window) Offer(img *image.RGBA, seq uint64) { w.preview.Offer(img, seq) }
 
+// Still is Preview().Still.
+func (w *Window) Still(img *image.RGBA, seq uint64) { w.preview.Still(img, seq) }
+
 // Shown is Preview().Shown.
 func (w *Window) Shown() uint64 { return w.preview.Shown() }
 

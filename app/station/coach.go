@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"log/slog"
 	"time"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
@@ -52,15 +53,34 @@ func cameraEvent(st camera.Status) booth.CameraChanged {
 // coach evaluates the live picture while the student is framing and reports
 // what to do, one hint at a time.
 func (s *Station) coach(ctx context.Context) {
+	c := coaching{frames: s.p.Camera, view: s.View, judge: s.judgeLive, report: func(ev booth.LiveUpdate) { s.report(ctx, ev) }, log: s.log}
+	c.run(ctx)
+}
+
+// coaching is the loop of the live checks. It owns its pictures: nothing is
+// allocated a frame.
+type coaching struct {
+	frames frames
+	view   func() booth.View
+	judge  func(c *coaching, session string) (pipeline.LiveResult, error)
+	report func(booth.LiveUpdate)
+	log    *slog.Logger
+
+	frame  camera.Frame
+	turned image.RGBA
+	small  image.RGBA
+}
+
+// run judges a fresh frame at each tick until ctx ends. A tick that finds no
+// fresh frame or comes while the last frame is still being judged is left out.
+func (c *coaching) run(ctx context.Context) {
 	var (
-		frame  camera.Frame
-		full   image.RGBA
-		small  image.RGBA
 		seq    uint64
-		ticker = time.NewTicker(coachEvery)
-		steady steadyHint
+		still  steady
 		active string
+		failed string
 	)
+	ticker := time.NewTicker(coachEvery)
 	defer ticker.Stop()
 	for {
 		select {
@@ -68,43 +88,58 @@ func (s *Station) coach(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		v := s.View()
+		v := c.view()
 		if (v.State != booth.Framing && v.State != booth.Countdown) || v.SessionID == "" {
 			if active != "" {
-				active, steady = "", steadyHint{}
-				frame.Wipe()
-				clear(full.Pix)
-				clear(small.Pix)
+				active, still = "", steady{}
+				c.wipe()
 			}
 			continue
 		}
-		active = v.SessionID
+		if v.SessionID != active {
+			active, still = v.SessionID, steady{}
+		}
 		wait, cancel := context.WithTimeout(ctx, time.Second)
-		err := s.p.Camera.Latest(wait, seq, &frame)
+		err := c.frames.Latest(wait, seq, &c.frame)
 		cancel()
 		if err != nil {
 			continue
 		}
-		seq = frame.Seq
-		sp, err := s.spec(s.specOf(active))
+		seq = c.frame.Seq
+		result, err := c.judge(c, active)
 		if err != nil {
+			if msg := err.Error(); msg != failed { // not eleven times a second
+				failed = msg
+				c.log.Warn("live checks", "err", err)
+			}
 			continue
 		}
-		upright, err := s.reduce(&small, &full, &frame)
-		if err != nil {
-			continue
-		}
-		width := frame.Width
-		if s.p.Config.Camera.MountRotation%180 != 0 {
-			width = frame.Height
-		}
-		result, err := s.maker.Live(upright, width, sp)
-		if err != nil {
-			s.log.Warn("live checks", "err", err)
-			continue
-		}
-		s.report(ctx, booth.LiveUpdate{Session: active, Live: steady.view(result)})
+		failed = ""
+		c.report(booth.LiveUpdate{Session: active, Live: still.view(time.Now(), result)})
 	}
+}
+
+func (c *coaching) wipe() {
+	c.frame.Wipe()
+	clear(c.turned.Pix)
+	clear(c.small.Pix)
+}
+
+// judgeLive judges the frame that c holds by the session's preset.
+func (s *Station) judgeLive(c *coaching, session string) (pipeline.LiveResult, error) {
+	sp, err := s.spec(s.specOf(session))
+	if err != nil {
+		return pipeline.LiveResult{}, err
+	}
+	upright, err := s.reduce(&c.small, &c.turned, &c.frame, pipeline.LiveSize(image.Pt(c.frame.Width, c.frame.Height)))
+	if err != nil {
+		return pipeline.LiveResult{}, fmt.Errorf("decode frame: %w", err)
+	}
+	width := c.frame.Width
+	if s.p.Config.Camera.MountRotation%180 != 0 {
+		width = c.frame.Height
+	}
+	return s.maker.Live(upright, width, sp)
 }
 
 // specOf is the preset of the session's batch.
@@ -117,9 +152,10 @@ func (s *Station) specOf(session string) string {
 	return ""
 }
 
-// reduce decodes the frame small and upright for the live checks.
-func (s *Station) reduce(small, turned *image.RGBA, f *camera.Frame) (*image.RGBA, error) {
-	size := pipeline.LiveSize(image.Pt(f.Width, f.Height))
+// reduce decodes the frame at the given size of the frame as it comes and
+// returns it upright: in small, or in turned where the camera is mounted on its
+// side. It is safe for concurrent use with different pictures.
+func (s *Station) reduce(small, turned *image.RGBA, f *camera.Frame, size image.Point) (*image.RGBA, error) {
 	codec.ResizeRGBA(small, size.X, size.Y)
 	if err := decodePreview(small, f, false); err != nil {
 		return nil, err
@@ -135,56 +171,6 @@ func (s *Station) reduce(small, turned *image.RGBA, f *camera.Frame) (*image.RGB
 	}
 	turn(turned, small, deg, false)
 	return turned, nil
-}
-
-// hintHold is how many evaluations in a row a new hint must survive before it
-// replaces the one on screen, so that hints do not flicker.
-const hintHold = 3
-
-// steadyHint holds the hint on screen until another has lasted.
-type steadyHint struct {
-	shown, next booth.LiveView
-	seen        int
-}
-
-func (h *steadyHint) view(r pipeline.LiveResult) booth.LiveView {
-	v := booth.LiveView{
-		Hint: booth.Text{ZH: r.Hint.ZH, EN: r.Hint.EN}, Icon: r.Hint.Icon, Level: levelOf(r.Hint.Status), Ready: r.Ready,
-	}
-	if r.Face != nil {
-		v.Face = &booth.FaceBox{X: r.Face.X, Y: r.Face.Y, W: r.Face.W, H: r.Face.H}
-	}
-	for _, c := range r.Checks {
-		v.Checks = append(v.Checks, checkLine(c))
-	}
-	switch {
-	case h.shown.Icon == "" || v.Icon == h.shown.Icon:
-		h.seen = 0
-	case v.Icon == h.next.Icon:
-		if h.seen++; h.seen >= hintHold {
-			h.seen = 0
-		}
-	default:
-		h.next, h.seen = v, 1
-	}
-	if h.seen == 0 {
-		h.shown = v
-		return v
-	}
-	// The numbers are fresh, the sentence is still the old one.
-	v.Hint, v.Icon, v.Level, v.Ready = h.shown.Hint, h.shown.Icon, h.shown.Level, h.shown.Ready && v.Ready
-	return v
-}
-
-func levelOf(st pipeline.Status) booth.Level {
-	switch st {
-	case pipeline.Pass:
-		return booth.OK
-	case pipeline.Fail:
-		return booth.Bad
-	case pipeline.Warn, pipeline.Manual, pipeline.Unknown:
-	}
-	return booth.Warn
 }
 
 // someoneThere tells whether a face is in the picture.

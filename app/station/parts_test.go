@@ -9,65 +9,6 @@ import (
 	"github.com/yunzhao-station/yunzhao/pipeline"
 )
 
-func TestHintsDoNotFlicker(t *testing.T) {
-	hint := func(icon string, ready bool) pipeline.LiveResult {
-		status := pipeline.Fail
-		if ready {
-			status = pipeline.Pass
-		}
-		return pipeline.LiveResult{Hint: pipeline.Hint{Icon: icon, ZH: icon, EN: icon, Status: status}, Ready: ready}
-	}
-	for name, c := range map[string]struct{ seen, shown string }{
-		"the first at once":            {"a", "a"},
-		"the same goes on":             {"aaa", "aaa"},
-		"a new one when it has lasted": {"abbbb", "aaabb"},
-		"one that comes and goes":      {"abababa", "aaaaaaa"},
-		"two that take turns":          {"abcbcbc", "aaaaaaa"},
-		"back again":                   {"abbbaaa", "aaabbba"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var h steadyHint
-			var got []string
-			for icon := range strings.SplitSeq(c.seen, "") {
-				v := h.view(hint(icon, false))
-				if v.Hint.EN != v.Icon || v.Hint.ZH != v.Icon {
-					t.Errorf("icon %q with the sentence %q", v.Icon, v.Hint.EN)
-				}
-				got = append(got, v.Icon)
-			}
-			if s := strings.Join(got, ""); s != c.shown {
-				t.Errorf("shown %s, want %s", s, c.shown)
-			}
-		})
-	}
-	t.Run("never ready on an old hint or an old picture", func(t *testing.T) {
-		var h steadyHint
-		if !h.view(hint("ok", true)).Ready {
-			t.Error("a good picture is not ready")
-		}
-		if h.view(hint("arrow-left", false)).Ready {
-			t.Error("ready while the new picture is not")
-		}
-		h = steadyHint{}
-		h.view(hint("arrow-left", false))
-		if v := h.view(hint("ok", true)); v.Ready || v.Level != booth.Bad {
-			t.Errorf("the old hint is on screen and it says %+v", v)
-		}
-	})
-	t.Run("numbers stay fresh", func(t *testing.T) {
-		var h steadyHint
-		h.view(hint("a", false))
-		r := hint("b", false)
-		value := 3.25
-		r.Checks = []pipeline.Check{{ID: "roll", Status: pipeline.Warn, Value: &value, Unit: "deg"}}
-		r.Face = &pipeline.Box{X: .1, Y: .2, W: .3, H: .4}
-		v := h.view(r)
-		if len(v.Checks) != 1 || v.Checks[0].Value != "3.25°" || v.Face == nil || *v.Face != (booth.FaceBox{X: .1, Y: .2, W: .3, H: .4}) {
-			t.Errorf("%+v", v)
-		}
-	})
-}
-
 func TestCheckNumber(t *testing.T) {
 	const good = "11010519491231002X" // the example of GB 11643
 	for name, c := range map[string]struct {

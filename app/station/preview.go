@@ -3,6 +3,7 @@ package station
 import (
 	"context"
 	"image"
+	"sync"
 	"sync/atomic"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
@@ -19,6 +20,9 @@ type Window interface {
 	// Buffer lends a free picture of that size; Offer puts it on screen.
 	Buffer(w, h int) *image.RGBA
 	Offer(img *image.RGBA, seq uint64)
+	// Still is Offer of the frame that the mirror stops at: it is shown whatever
+	// else is offered until the next student frames.
+	Still(img *image.RGBA, seq uint64)
 	// Shown is the sequence number of the frame on screen, 0 when none is.
 	Shown() uint64
 }
@@ -33,6 +37,9 @@ type preview struct {
 	wake     chan struct{}
 	frame    camera.Frame
 	turned   image.RGBA
+
+	stillMu sync.Mutex
+	still   camera.Frame // waits to be shown; without data: none
 }
 
 // frames is the supervisor as readers see it.
@@ -43,6 +50,36 @@ type frames interface {
 
 func newPreview(f frames, w Window, rotation int) *preview {
 	return &preview{frames: f, window: w, rotation: rotation, wake: make(chan struct{}, 1)}
+}
+
+// hold has the mirror stop at frame f, which is copied.
+func (p *preview) hold(f *camera.Frame) {
+	p.stillMu.Lock()
+	f.CopyTo(&p.still)
+	p.stillMu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// letGo forgets a frame that was held and not shown yet.
+func (p *preview) letGo() {
+	p.stillMu.Lock()
+	defer p.stillMu.Unlock()
+	p.still.Wipe()
+}
+
+// held moves the frame that was held, if any, into p.frame.
+func (p *preview) held() bool {
+	p.stillMu.Lock()
+	defer p.stillMu.Unlock()
+	if len(p.still.Data) == 0 {
+		return false
+	}
+	p.frame, p.still = p.still, p.frame
+	p.still.Wipe()
+	return true
 }
 
 // set turns the preview on or off; off costs nothing.
@@ -59,6 +96,10 @@ func (p *preview) set(on bool) {
 func (p *preview) run(ctx context.Context) {
 	var seq uint64
 	for ctx.Err() == nil {
+		if p.held() {
+			p.show(p.window.Still)
+			continue
+		}
 		if !p.on.Load() {
 			p.frame.Wipe()
 			clear(p.turned.Pix)
@@ -73,22 +114,28 @@ func (p *preview) run(ctx context.Context) {
 			return
 		}
 		seq = p.frame.Seq
-		w, h := p.window.PreviewSize()
-		if w <= 0 || h <= 0 {
-			continue
-		}
-		if p.rotation == 0 && p.frame.Format == camera.MJPEG {
-			w, h = codec.PreviewSize(p.frame.Width, p.frame.Height, w, h)
-		}
-		dst := p.window.Buffer(w, h)
-		if dst == nil {
-			continue // the screen is still busy with the frame before
-		}
-		if err := p.draw(dst); err != nil {
-			continue // a damaged frame: keep showing the one before
-		}
-		p.window.Offer(dst, seq)
+		p.show(p.window.Offer)
 	}
+}
+
+// show draws the frame at the size of the mirror and hands it over; a damaged
+// frame, or a screen still busy with the one before, keeps what is there.
+func (p *preview) show(give func(*image.RGBA, uint64)) {
+	w, h := p.window.PreviewSize()
+	if w <= 0 || h <= 0 {
+		return
+	}
+	if p.rotation == 0 && p.frame.Format == camera.MJPEG {
+		w, h = codec.PreviewSize(p.frame.Width, p.frame.Height, w, h)
+	}
+	dst := p.window.Buffer(w, h)
+	if dst == nil {
+		return
+	}
+	if err := p.draw(dst); err != nil {
+		return
+	}
+	give(dst, p.frame.Seq)
 }
 
 func (p *preview) draw(dst *image.RGBA) error {

@@ -145,6 +145,8 @@ type mirror struct {
 	busy  bool
 	sizes []image.Point
 	seqs  []uint64
+
+	stills []uint64
 }
 
 func (m *mirror) Show(booth.View)         {}
@@ -164,6 +166,12 @@ func (m *mirror) Offer(img *image.RGBA, seq uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sizes, m.seqs = append(m.sizes, img.Rect.Size()), append(m.seqs, seq)
+}
+
+func (m *mirror) Still(_ *image.RGBA, seq uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stills = append(m.stills, seq)
 }
 
 func TestPreviewShowsGoodFramesOnlyWhileOn(t *testing.T) {

@@ -72,8 +72,8 @@ func shortID(id ulid.ULID) string {
 }
 
 func (s *Station) sealVisit(v *visit, e booth.Seal) (*packet.Sealed, error) {
-	if v.result == nil || v.result.Portrait == nil || v.attempt != e.Attempt {
-		return nil, fmt.Errorf("station: no portrait of attempt %d", e.Attempt)
+	if v.result == nil || v.result.Portrait == nil || v.attempt != e.Attempt || v.frame.Seq != e.Seq {
+		return nil, fmt.Errorf("station: no portrait of attempt %d, frame %d", e.Attempt, e.Seq)
 	}
 	original, err := OriginalJPEG(&v.frame)
 	if err != nil {

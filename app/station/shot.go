@@ -16,26 +16,30 @@ import (
 	"github.com/yunzhao-station/yunzhao/pipeline/spec"
 )
 
-// shotDone brings a finished shot to the loop; frame and result belong to
+// shotDone brings a finished shot to the loop; frames and result belong to
 // whoever takes it.
 type shotDone struct {
 	session string
 	attempt int
 	frame   camera.Frame
+	burst   *burst // nil: the frame is one of the burst that the visit has
 	result  *pipeline.Result
 	problem *booth.Text
 	took    time.Duration
 }
 
-func (d *shotDone) wipe() {
+// discard wipes a shot that nobody wants.
+func (s *Station) discard(d *shotDone) {
 	d.frame.Wipe()
+	s.giveBurst(d.burst)
+	d.burst = nil
 	if d.result != nil {
 		d.result.Wipe()
 	}
 }
 
-// takeShot holds the frame that is on screen and standardises it beside the
-// loop.
+// takeShot holds the frames around the one on screen and standardises the best
+// beside the loop.
 func (s *Station) takeShot(_ context.Context, e booth.TakeShot) {
 	if !s.of(e.Session) {
 		return
@@ -45,35 +49,68 @@ func (s *Station) takeShot(_ context.Context, e booth.TakeShot) {
 	if s.p.Window != nil {
 		seq = s.p.Window.Shown()
 	}
+	s.visit.expected = expected{attempt: e.Attempt}
 	plate := s.plate
 	s.work.Go(func() {
 		began := time.Now()
-		d := shotDone{session: e.Session, attempt: e.Attempt}
-		if err := s.holdFrame(ctx, seq, &d.frame); err != nil {
+		d := shotDone{session: e.Session, attempt: e.Attempt, burst: s.takeBurst()}
+		if err := holdBurst(ctx, s.p.Camera, seq, s.p.Config.Capture.Burst, s.p.Camera.Status().FPS, d.burst); err != nil {
 			d.problem = &booth.Text{ZH: "相机没有给出画面，请重拍。", EN: "The camera gave no picture. Please take another."}
-			s.log.Warn("no frame for the shot", "session", e.Session, "err", err)
+			if ctx.Err() == nil {
+				s.log.Warn("no frame for the shot", "session", e.Session, "err", err)
+			}
 		} else {
-			s.report(ctx, booth.FrameTaken{Session: e.Session, Attempt: e.Attempt, Seq: d.frame.Seq})
+			d.burst.frames[s.judge(ctx, d.burst)].CopyTo(&d.frame)
+			if s.preview != nil {
+				s.preview.hold(&d.frame) // the mirror stops at the frame that is kept
+			}
+			s.report(ctx, booth.FrameTaken{Session: e.Session, Attempt: e.Attempt, Seq: d.frame.Seq, Burst: d.burst.views})
 			s.develop(ctx, &d, e.Spec, plate)
 		}
 		d.took = time.Since(began)
-		select {
-		case s.inputs <- &d:
-		case <-ctx.Done():
-			d.wipe()
-		}
+		s.deliver(ctx, &d)
 	})
+}
+
+// developPicked standardises another frame of the burst beside the loop.
+func (s *Station) developPicked(_ context.Context, e booth.Develop) {
+	if !s.of(e.Session) || s.visit.burst == nil {
+		return
+	}
+	f := s.visit.burst.bySeq(e.Seq)
+	if f == nil {
+		return
+	}
+	d := shotDone{session: e.Session, attempt: e.Attempt}
+	f.CopyTo(&d.frame)
+	s.visit.expected = expected{attempt: e.Attempt, seq: e.Seq}
+	ctx, plate := s.visit.ctx, s.plate
+	s.work.Go(func() {
+		began := time.Now()
+		s.develop(ctx, &d, e.Spec, plate)
+		d.took = time.Since(began)
+		s.deliver(ctx, &d)
+	})
+}
+
+// deliver hands the shot to the loop, unless its visit is over.
+func (s *Station) deliver(ctx context.Context, d *shotDone) {
+	select {
+	case s.inputs <- d:
+	case <-ctx.Done():
+		s.discard(d)
+	}
 }
 
 // holdFrame copies the frame with that sequence number, or the newest when the
 // ring no longer has it (there is no screen).
-func (s *Station) holdFrame(ctx context.Context, seq uint64, dst *camera.Frame) error {
-	if seq != 0 && s.p.Camera.BySeq(seq, dst) {
+func holdFrame(ctx context.Context, cam frames, seq uint64, dst *camera.Frame) error {
+	if seq != 0 && cam.BySeq(seq, dst) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	return s.p.Camera.Latest(ctx, 0, dst)
+	return cam.Latest(ctx, 0, dst)
 }
 
 func (s *Station) develop(ctx context.Context, d *shotDone, specID string, plate *pipeline.Plate) {
@@ -122,11 +159,15 @@ func (s *Station) spec(id string) (*spec.Spec, error) {
 
 // shotArrived gives the shot to the visit it belongs to, or wipes it.
 func (s *Station) shotArrived(ctx context.Context, d *shotDone) {
-	if !s.of(d.session) {
-		d.wipe()
+	if !s.of(d.session) || !s.visit.expected.is(d) {
+		s.discard(d)
 		return
 	}
 	v := s.visit
+	if d.burst != nil {
+		s.giveBurst(v.burst)
+		v.burst = d.burst
+	}
 	v.frame.Wipe()
 	if v.result != nil {
 		v.result.Wipe()

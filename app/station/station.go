@@ -74,6 +74,10 @@ type Station struct {
 	full   image.RGBA
 	work   sync.WaitGroup
 
+	bursts  chan *burst // empty ones whose buffers wait for the next shot
+	judgeMu sync.Mutex
+	judging *pipeline.Burst
+
 	viewMu sync.Mutex
 	view   booth.View
 }
@@ -99,7 +103,7 @@ func New(p Params) (*Station, error) {
 	}
 	s := &Station{
 		p: p, log: p.Log, maker: maker, audit: audit,
-		specs: map[string]*spec.Spec{}, inputs: make(chan any, 64),
+		specs: map[string]*spec.Spec{}, inputs: make(chan any, 64), bursts: make(chan *burst, 2), judging: maker.NewBurst(),
 	}
 	t := p.Config.Times
 	timing := booth.DefaultTiming
@@ -113,6 +117,7 @@ func New(p Params) (*Station, error) {
 		Timing: timing, NewID: func() string { return ulid.Make().String() },
 		Check: checkNumber, Group: groupNumber,
 		DefaultLang: booth.Lang(p.Config.Screen.Language), Simulated: p.Simulated, Demo: p.Demo,
+		Auto: p.Config.Capture.Auto, Lens: booth.Lens(p.Config.Capture.Lens),
 	})
 	if err != nil {
 		return nil, errors.Join(err, audit.close())
@@ -201,7 +206,7 @@ func (s *Station) drainWork() {
 			case asked:
 				close(in.done)
 			case *shotDone:
-				in.wipe()
+				s.discard(in)
 			}
 		}
 	}
@@ -278,6 +283,8 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 			s.startClaim(ctx, e)
 		case booth.TakeShot:
 			s.takeShot(ctx, e)
+		case booth.Develop:
+			s.developPicked(ctx, e)
 		case booth.Seal:
 			s.seal(ctx, e)
 		case booth.SavePayment:

@@ -100,6 +100,7 @@ func newRig(t *testing.T) *rig {
 	must(err)
 	cfg := config.Default()
 	cfg.Times.Countdown = 0
+	cfg.Capture.Auto = false // the tests press the shutter
 	r.st, err = New(Params{
 		DataDir: r.dir, Config: cfg, Log: log, Camera: sup, Enrolment: enrolment, Key: key, Roster: r.roster, Outbox: r.box,
 		Uplink: r.up, Scene: r.booth, Simulated: true, Version: "test",

@@ -29,10 +29,23 @@ type visit struct {
 
 	attempt int
 	frame   camera.Frame // the untouched frame of the present shot
+	burst   *burst       // the frames around it, to pick another from
 	result  *pipeline.Result
+	// expected is the photo being made: an answer for any other is late.
+	expected expected
 	// sealed is kept until it is durable: a retry stores these very bytes.
 	sealed *packet.Sealed
 	failed atomic.Bool // the last commit of sealed
+}
+
+// expected names a photo being made.
+type expected struct {
+	attempt int
+	seq     uint64 // 0 = whichever frame is the best
+}
+
+func (x expected) is(d *shotDone) bool {
+	return d.attempt == x.attempt && (x.seq == 0 && d.burst != nil || x.seq != 0 && d.frame.Seq == x.seq)
 }
 
 func (s *Station) beginVisit(ctx context.Context, id string) {
@@ -55,6 +68,11 @@ func (s *Station) endVisit() {
 	v.cancel()
 	s.giveUp(v)
 	v.frame.Wipe()
+	s.giveBurst(v.burst)
+	v.burst = nil
+	if s.preview != nil {
+		s.preview.letGo()
+	}
 	if v.result != nil {
 		v.result.Wipe()
 	}
