@@ -11,6 +11,7 @@ type lightFit struct {
 	level [3]fitLevel
 	mom   [15][]float64
 	tmp   []float64
+	seen  []float32 // in cells of the first level: 1 where the finest fit sees enough backdrop, 0 where it sees none
 }
 
 type fitLevel struct {
@@ -36,7 +37,12 @@ func (f *lightFit) init(s *scratch, w, h int) {
 		f.mom[i] = s.f64.take(n)
 	}
 	f.tmp = s.f64.take(n)
+	f.seen = s.f32.take(n)
 }
+
+// supportAt says how far the finest scale decided the field at a working pixel:
+// 1 wholly; at 0 the field is carried from afar and knows no shadow of its own.
+func (f *lightFit) supportAt(x, y int) float32 { return f.seen[y/2*f.level[0].w+x/2] }
 
 // The bounds of the field relative to the base gain: a cast shadow darkens up
 // to 36 %, a reflection from light clothes brightens a little.
@@ -114,6 +120,9 @@ func (f *lightFit) run(out, rho [3][]float32, backdrop []uint8, w, h int, base [
 	f.blend(&f.level[1], 3, base)
 	f.raise(&f.level[1], l0)
 	f.blend(l0, 2.5, base)
+	for p, m := range f.mom[0][:l0.w*l0.h] {
+		f.seen[p] = fitShare(m)
+	}
 	for _, sigma := range [...]float64{2, 1.5, 1.2} {
 		f.sharpen(l0, sigma, base)
 	}
@@ -121,6 +130,9 @@ func (f *lightFit) run(out, rho [3][]float32, backdrop []uint8, w, h int, base [
 		upscale2(out[c], w, h, l0.out[c], l0.w, l0.h)
 	}
 }
+
+// fitShare is how much a scale counts that sees this share of backdrop.
+func fitShare(m float64) float32 { return clamp01(float32((m - .06) / .2)) }
 
 func (f *lightFit) raise(from, to *fitLevel) {
 	for c := range to.out {
@@ -162,11 +174,10 @@ func (f *lightFit) blend(l *fitLevel, sigma float64, base [3]float32) {
 			for x := range l.w {
 				p := y*l.w + x
 				m := mom[0][p]
-				k := float32((m - .06) / .2)
+				k := fitShare(m)
 				if k <= 0 {
 					continue
 				}
-				k = min(k, 1)
 				m += 1e-9
 				mx, my := mom[1][p]/m, mom[2][p]/m
 				sxx := mom[3][p]/m - mx*mx + ridge
@@ -207,7 +218,7 @@ func (f *lightFit) sharpen(l *fitLevel, sigma float64, base [3]float32) {
 	halves(n, func(lo, hi int) {
 		for p := lo; p < hi; p++ {
 			m := mom[0][p]
-			k := min((m-.06)/.2, 1)
+			k := float64(fitShare(m))
 			if k <= 0 {
 				continue
 			}

@@ -565,7 +565,7 @@ func (c *cutter) evidence(round int) {
 				body := float32(y) > c.chin-.05*c.fh
 				for x := range w {
 					i := y*w + x
-					dark, light, tint := c.deadZone(i, round, body)
+					dark, light, tint := c.deadZone(x, y, round, body)
 					r, g, b := dk[0][i], dk[1][i], dk[2][i]
 					l := (r + g + b) / 3
 					r, g, b = r-l, g-l, b-l
@@ -619,7 +619,8 @@ func (c *cutter) evidence(round int) {
 // deadZone is how far the light fit may be wrong at a pixel, given its distance
 // from the backdrop it was fitted to: darker (an unseen part of the shadow),
 // lighter and in tint, as log ratios.
-func (c *cutter) deadZone(i, round int, body bool) (dark, light, tint float32) {
+func (c *cutter) deadZone(x, y, round int, body bool) (dark, light, tint float32) {
+	i := y*c.w + x
 	df := 2 * c.dist[i] // the slopes were found at twice the working resolution
 	tint = min(.0002*df, .008)
 	if round == 0 {
@@ -631,7 +632,9 @@ func (c *cutter) deadZone(i, round int, body bool) (dark, light, tint float32) {
 	}
 	light = min(.0004*df, .010)
 	if c.local[i] > weakBelow {
-		return min(.004*df, .10), light, tint
+		// A loop of hair or of an arm has a little wall of its own, too little
+		// for the fit, in whatever shadow falls there.
+		return min(.004*df+.10*(1-c.light.supportAt(x, y)), .16), light, tint
 	}
 	return min(.0012*df, .035), light, tint
 }
@@ -773,9 +776,10 @@ func (c *cutter) tidy() {
 	sumE := make([]float64, len(c.blobs))
 	sumZ := make([]float64, len(c.blobs))
 	for i, l := range c.label {
-		sumE[l] += float64(c.e[i])
+		sumE[l] += float64(min(c.e[i], 15)) // a rim of mixed pixels must not outvote the rest
 		sumZ[l] += float64(c.local[i])
 	}
+	clear := c.clearRims()
 	fill := make([]bool, len(c.blobs))
 	for id, b := range c.blobs {
 		if id == 0 {
@@ -784,9 +788,10 @@ func (c *cutter) tidy() {
 		sides := b.x0 == 0 || b.x1 == w-1
 		low := float32(b.y0) > c.chin
 		if b.y0 > 0 && !sides {
-			// Enclosed: between arm and body there may be wall, but a hole in
-			// the clothes is far likelier.
-			fill[id] = low || sumE[id] > 6*float64(b.area) || b.area < 30 && sumZ[id] < weakBelow*float64(b.area)
+			// Enclosed: the loop of an arm or of hair stays open where what
+			// surrounds it stands out all round; a hole in clothes of the wall's
+			// colour does not.
+			fill[id] = low && !clear[id] || sumE[id] > 6*float64(b.area) || b.area < 30 && sumZ[id] < weakBelow*float64(b.area)
 		}
 	}
 	for i, l := range c.label {
@@ -794,6 +799,35 @@ func (c *cutter) tidy() {
 			c.mask[i], c.back[i] = 1, 0
 		}
 	}
+}
+
+// Where the person's pixels around a hole differ clearly from the wall, and how
+// much of the rim must, for the hole to be wall.
+const (
+	rimClear = 40
+	rimShare = .75
+)
+
+// clearRims says which components of the backdrop, as labelled, have a person
+// of clear contrast all round.
+func (c *cutter) clearRims() []bool {
+	out := make([]bool, len(c.blobs))
+	near := c.stack
+	chamfer(c.dist, near, c.back, c.w, c.h)
+	good, all := make([]int, len(c.blobs)), make([]int, len(c.blobs))
+	for i, d := range c.dist {
+		if d >= 1.5 && d <= 4 && near[i] >= 0 {
+			l := c.label[near[i]]
+			all[l]++
+			if c.z1[i] > rimClear {
+				good[l]++
+			}
+		}
+	}
+	for l, n := range all {
+		out[l] = float64(good[l]) >= rimShare*float64(n)
+	}
+	return out
 }
 
 // finish fits the light a last time, away from the contour, and measures how
