@@ -24,8 +24,8 @@ import (
 // could not be told from one of another camera.
 var plateMagic = [8]byte{'Y', 'Z', 'P', 'L', 'A', 'T', 'E', '2'}
 
-// ErrPlateForm: the file holds no plate, or one in a form that is no longer
-// read; the backdrop has to be photographed anew.
+// ErrPlateForm means that a file holds no plate, or one in a form that is no
+// longer read; the backdrop has to be photographed anew.
 var ErrPlateForm = errors.New("matte: not a plate file of this version")
 
 // plateFixed is the least a plate file holds before its grid.
