@@ -20,3 +20,22 @@ func limitMemory() {
 		debug.SetMemoryLimit(stationHeap)
 	}
 }
+
+// Soft limits of the Go memory of the commands that make photos from files: what
+// models, plate and one 1080p photo's working memory take, and how much more a
+// larger frame or another photo at the same time needs. Left to itself the
+// collector would let garbage grow to as much again.
+const (
+	photoHeap    = 40 << 20
+	photoPerWork = 48 << 20
+	photoPerByte = 2 // of a frame's pixels beyond 1080p's
+	fullHD       = 4 * 1920 * 1080
+)
+
+// limitPhotoMemory keeps workers that make photos of frameBytes of pixels each
+// near what they need, unless GOMEMLIMIT says otherwise.
+func limitPhotoMemory(frameBytes, workers int) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(photoHeap + int64(workers)*(photoPerWork+photoPerByte*int64(max(frameBytes-fullHD, 0))))
+	}
+}

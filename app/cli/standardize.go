@@ -19,13 +19,19 @@ import (
 	"github.com/yunzhao-station/yunzhao/pipeline/spec"
 )
 
-// photoFlags is what standardize and check share: which pictures, which rules.
-type photoFlags struct {
-	Frame         string   `arg:"" help:"照片文件 (JPEG 或 PNG) / The photo, JPEG or PNG." type:"path"`
+// ruleFlags is what every command that makes portraits shares: which backdrop,
+// which rules.
+type ruleFlags struct {
 	Plate         []string `help:"空背景照片，可多次给出 / Photo of the empty backdrop; may be repeated." type:"path" sep:"none" placeholder:"FILE"`
 	Spec          []string `help:"规格名或 .toml 文件，可用逗号分隔多个 / Standards by name or .toml file, separated by commas." default:"chsi" placeholder:"ID"`
-	Background    string   `help:"换用规格允许的另一背景，keep 保留原背景 / Another backdrop of the standard; keep leaves the photographed one." placeholder:"NAME"`
+	Background    string   `help:"换用另一背景：blue、white、grey、red，或 keep 保留原背景 / Another backdrop: blue, white, grey, red, or keep for the photographed one." placeholder:"NAME"`
 	MountRotation int      `help:"相机安装角度，顺时针转正所需度数 / Degrees clockwise that turn the camera's pictures upright." enum:"0,90,180,270" default:"0"`
+}
+
+// photoFlags is what standardize and check share.
+type photoFlags struct {
+	Frame string `arg:"" help:"照片文件 (JPEG 或 PNG) / The photo, JPEG or PNG." type:"path"`
+	ruleFlags
 }
 
 // StandardizeCmd makes a standardised portrait from a frame.
@@ -136,6 +142,31 @@ type photoJob struct {
 
 func (f photoFlags) prepare(outputs []string) (*photoJob, error) {
 	j := &photoJob{rotation: f.MountRotation}
+	var err error
+	if j.specs, err = f.standards(); err != nil {
+		return nil, err
+	}
+	if err := checkOutputs(outputs, append([]string{f.Frame}, f.Plate...)); err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	if j.frame, err = loadPicture(f.Frame, "照片", "photo"); err != nil {
+		return nil, err
+	}
+	j.decode = time.Since(start)
+	limitPhotoMemory(len(j.frame.Pix), 1)
+	if j.plate, err = f.plate(); err != nil {
+		return nil, err
+	}
+	if j.maker, err = pipeline.New(pipeline.Options{}); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// standards loads every standard that is named, each once.
+func (f ruleFlags) standards() ([]*spec.Spec, error) {
+	var list []*spec.Spec
 	seen := map[string]bool{}
 	for _, name := range f.Spec {
 		sp, err := loadSpec(strings.TrimSpace(name), f.Background)
@@ -146,20 +177,16 @@ func (f photoFlags) prepare(outputs []string) (*photoJob, error) {
 			return nil, usageError{"规格 " + sp.ID + " 给出了两次。", "Standard " + sp.ID + " is given twice."}
 		}
 		seen[sp.ID] = true
-		j.specs = append(j.specs, sp)
+		list = append(list, sp)
 	}
-	if len(j.specs) == 0 {
+	if len(list) == 0 {
 		return nil, usageError{"没有给出规格。", "No standard is given."}
 	}
-	if err := checkOutputs(outputs, append([]string{f.Frame}, f.Plate...)); err != nil {
-		return nil, err
-	}
-	start := time.Now()
-	frame, err := loadPicture(f.Frame, "照片", "photo")
-	if err != nil {
-		return nil, err
-	}
-	j.frame, j.decode = frame, time.Since(start)
+	return list, nil
+}
+
+// plate makes one plate of all photos of the empty backdrop; nil: there are none.
+func (f ruleFlags) plate() (*pipeline.Plate, error) {
 	var frames []*image.RGBA
 	for _, path := range f.Plate {
 		m, err := loadPicture(path, "空背景", "empty backdrop")
@@ -174,15 +201,10 @@ func (f photoFlags) prepare(outputs []string) (*photoJob, error) {
 		}
 		frames = append(frames, m)
 	}
-	if len(frames) > 0 {
-		if j.plate, err = pipeline.NewPlate(frames); err != nil {
-			return nil, err
-		}
+	if len(frames) == 0 {
+		return nil, nil
 	}
-	if j.maker, err = pipeline.New(pipeline.Options{}); err != nil {
-		return nil, err
-	}
-	return j, nil
+	return pipeline.NewPlate(frames)
 }
 
 // checkOutputs refuses, before any work, what could not be written or would

@@ -141,6 +141,7 @@ func (d desk) run(line string) (exit int, stdout, stderr string) {
 		Standardize StandardizeCmd `cmd:""`
 		Check       CheckCmd       `cmd:""`
 		Layout      LayoutCmd      `cmd:""`
+		Batch       BatchCmd       `cmd:""`
 	}
 	k, err := kong.New(&c)
 	if err != nil {

@@ -37,14 +37,16 @@ func refuse(err error, zh, en string) *FileError { return &FileError{ZH: zh, EN:
 // are converted without a colour profile. The size is checked before anything
 // is decoded. Every failure is a *FileError with one sentence for a person.
 func LoadImage(path string) (*image.RGBA, error) {
-	data, err := readFile(path)
+	data, err := ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	return LoadBytes(data)
 }
 
-func readFile(path string) ([]byte, error) {
+// ReadFile reads a file that should be a photo, up to 512 MB. Every failure is a
+// *FileError.
+func ReadFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		switch {
