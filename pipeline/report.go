@@ -1,5 +1,7 @@
 package pipeline
 
+import "time"
+
 // Status of a check or, for pass, warn and fail, of a whole report.
 type Status string
 
@@ -101,8 +103,12 @@ type Report struct {
 	Alpha       *Region `json:"alpha"` // nil: no matte
 	Output      *Output `json:"output"`
 	Plate       string  `json:"plate,omitempty"` // plate id, "" without a plate
-	Matte       string  `json:"matte,omitempty"` // method: plate, frame, keep
-	Timings     Timings `json:"timings_ms"`
+	// PlateTakenAt and PlateCamera are the plate's, where it knows them.
+	PlateTakenAt *time.Time `json:"plate_taken_at,omitempty"`
+	PlateCamera  string     `json:"plate_camera,omitempty"`
+	Drift        *Drift     `json:"drift,omitempty"` // nil: not compared with a plate
+	Matte        string     `json:"matte,omitempty"` // method: plate, frame, keep
+	Timings      Timings    `json:"timings_ms"`
 }
 
 // Summarise sets the verdict from the checks: any fail is a fail; else any

@@ -99,7 +99,10 @@ type Input struct {
 	// Plate of upright frames (already turned by Rotation); nil: the backdrop is
 	// estimated from the frame alone, and the report warns.
 	Plate *Plate
-	Spec  *spec.Spec
+	// Camera is the identity of the camera that took Frame; "" = unknown. A plate
+	// of another one is refused.
+	Camera string
+	Spec   *spec.Spec
 	// Rotation is how the camera is mounted: 0, 90, 180 or 270 degrees clockwise
 	// turn its frames upright.
 	Rotation int
@@ -196,9 +199,7 @@ func (z *Standardizer) standardize(ctx context.Context, in Input, standards []*s
 	for _, in.Spec = range standards {
 		p := &photo{z: z, common: sh, in: in, judge: judge{in.Spec, z.texts}, mark: start}
 		p.res.Report.Spec, p.res.Report.SpecVersion = in.Spec.ID, in.Spec.Version
-		if in.Plate != nil {
-			p.res.Report.Plate = in.Plate.ID
-		}
+		p.tellPlate()
 		if err := p.run(ctx); err != nil {
 			return err
 		}
@@ -320,11 +321,6 @@ func (p *photo) hopeless() bool {
 	}
 	return p.judge.value(quality.SingleFace, second, true).Status == Fail ||
 		p.judge.value(quality.InterEyeDistance, p.faces[0].IED(), true).Status == Fail
-}
-
-func (p *photo) plateMismatch() bool {
-	pl, size := p.in.Plate, p.frame.Rect.Size()
-	return pl != nil && (pl.W != size.X || pl.H != size.Y)
 }
 
 // refuse reports what can be said without a portrait. geometry and scale, if
@@ -667,8 +663,8 @@ func (p *photo) plateChecks() {
 	if s.Limit(checkPlate).Level != spec.LevelOff {
 		t := p.judge.text(checkPlate)
 		c := p.judge.base(checkPlate, Pass)
-		switch pl := p.in.Plate; {
-		case pl == nil:
+		switch {
+		case p.in.Plate == nil:
 			c.Status = Warn
 			c.say(t.Unknown)
 		case p.strangePlate():
@@ -679,9 +675,7 @@ func (p *photo) plateChecks() {
 			})
 		case p.plateMismatch():
 			c.Status = Fail
-			size := p.frame.Rect.Size()
-			c.MessageZH = fmt.Sprintf("空背景底图是 %d×%d，照片是 %d×%d，请用同样的设置重新拍摄空背景。", pl.W, pl.H, size.X, size.Y)
-			c.MessageEN = fmt.Sprintf("The empty backdrop was taken at %d×%d, the photo at %d×%d. Photograph the backdrop again with the same settings.", pl.W, pl.H, size.X, size.Y)
+			c.say(p.mismatch())
 		default:
 			c.say(t.OK)
 			if p.seg != nil {
@@ -726,19 +720,6 @@ const (
 	// photo would be exposed.
 	strangeGain = 2.5
 )
-
-// drift warns when the booth no longer looks like its plate.
-func (p *photo) drift(c *Check) {
-	switch p.seg.Drift.Kind {
-	case matte.DriftLamp:
-		c.Status = Warn
-		c.say(spec.Sentence{ZH: "灯光与空背景底图不同，请工作人员重新拍摄空背景。", EN: "The light has changed since the empty backdrop was photographed. Staff: photograph it again."})
-	case matte.DriftMoved:
-		c.Status = Warn
-		c.say(spec.Sentence{ZH: "相机或背景已移动，请工作人员重新拍摄空背景。", EN: "The camera or the backdrop has moved. Staff: photograph the empty backdrop again."})
-	case matte.DriftNone:
-	}
-}
 
 // Proportions of an average adult head, in distances between the pupils; the
 // matte and the finished picture correct them.
