@@ -86,6 +86,8 @@ type Backdrop struct {
 	Name  string     // "" for the standard's own
 	Keep  bool       // leave the backdrop as photographed
 	Color color.RGBA // opaque; meaningless with Keep
+	// Foreign: the standard does not know this colour; it was asked for all the same.
+	Foreign bool
 }
 
 // Geometry is the windows that the face must stand in, in output pixels.
@@ -190,19 +192,33 @@ func (s *Spec) SizeWindow() (minBytes, maxBytes int, ok bool) {
 	return s.MinKB * 1024, s.MaxKB * 1000, s.MaxKB > 0
 }
 
-// WithBackground returns the standard with another of its backdrops: the name
-// of an alternate, or "keep", which every standard allows because authorities
-// have refused photos for a replaced backdrop. "" is the standard's own.
+// Keep is the name of the backdrop that stays as it was photographed.
+const Keep = "keep"
+
+// usualBackdrops can be asked for with every standard. Blue and red are those
+// of the common one-inch and two-inch photos.
+var usualBackdrops = []Backdrop{
+	{Name: "blue", Color: color.RGBA{0x62, 0x8B, 0xCE, 255}},
+	{Name: "grey", Color: color.RGBA{0xF0, 0xF0, 0xF0, 255}},
+	{Name: "red", Color: color.RGBA{0xD7, 0x45, 0x32, 255}},
+	{Name: "white", Color: color.RGBA{0xFF, 0xFF, 0xFF, 255}},
+}
+
+// WithBackground returns the standard with another backdrop: the name of an
+// alternate; "keep", which every standard allows because authorities have refused
+// photos for a replaced backdrop; or blue, grey, red or white, which is the
+// standard's own colour if that is one of these and else Foreign. "" is the
+// standard's own.
 func (s *Spec) WithBackground(name string) (*Spec, error) {
 	if name == "" {
 		return s, nil
 	}
 	c := *s
-	if name == "keep" {
+	if name == Keep {
 		c.Background = Backdrop{Name: name, Keep: true}
 		return &c, nil
 	}
-	names := []string{"keep"}
+	names := []string{Keep}
 	for _, b := range s.Alternates {
 		if b.Name == name {
 			c.Background = b
@@ -210,7 +226,40 @@ func (s *Spec) WithBackground(name string) (*Spec, error) {
 		}
 		names = append(names, b.Name)
 	}
+	for _, b := range usualBackdrops {
+		if b.Name != name {
+			if !slices.Contains(names, b.Name) {
+				names = append(names, b.Name)
+			}
+			continue
+		}
+		if !s.Background.Keep && colourName(s.Background.Color) == name {
+			c.Background.Name = name
+			return &c, nil
+		}
+		b.Foreign = true
+		c.Background = b
+		return &c, nil
+	}
 	return nil, fmt.Errorf("%w: %s has no background %q; it has %s", ErrInvalid, s.ID, name, strings.Join(names, ", "))
+}
+
+// colourName is what a person would call the colour of a backdrop, of the names
+// of the usual ones; "" for any other.
+func colourName(c color.RGBA) string {
+	r, g, b := int(c.R), int(c.G), int(c.B)
+	lo, hi := min(r, g, b), max(r, g, b)
+	switch {
+	case lo >= 250:
+		return "white"
+	case hi-lo <= 8 && lo >= 128:
+		return "grey"
+	case b == hi && b-r >= 60:
+		return "blue"
+	case r == hi && r-max(g, b) >= 80:
+		return "red"
+	}
+	return ""
 }
 
 // IDs lists the built-in standards.
@@ -289,6 +338,10 @@ var (
 // wrong and what is allowed there.
 func Parse(data []byte) (*Spec, error) { return parse(data, 0) }
 
+// DefaultMaxUpscale is how far a standard that does not say so lets a frame be
+// enlarged, in output pixels a frame pixel. A quarter is not seen in print.
+const DefaultMaxUpscale = 1.25
+
 // maxDepth bounds how far limits_from may lead.
 const maxDepth = 4
 
@@ -319,7 +372,7 @@ func parse(data []byte, depth int) (*Spec, error) {
 	if d.MinQuality != nil {
 		s.JPEGMinQuality = p.number("jpeg_min_quality", *d.MinQuality, 1, 100)
 	}
-	s.MaxUpscale = 1.25
+	s.MaxUpscale = DefaultMaxUpscale
 	if d.MaxUpscale != nil {
 		s.MaxUpscale = *d.MaxUpscale
 		p.check(s.MaxUpscale >= .1 && s.MaxUpscale <= 4, "max_upscale", "%v is not within 0.1 to 4", s.MaxUpscale)
@@ -332,7 +385,7 @@ func parse(data []byte, depth int) (*Spec, error) {
 	sort.Strings(names)
 	for _, n := range names {
 		key := "alternates." + n
-		p.check(idPattern.MatchString(n) && n != "keep", key, "a name is lower-case letters, digits and dashes, and not keep")
+		p.check(idPattern.MatchString(n) && n != Keep, key, "a name is lower-case letters, digits and dashes, and not keep")
 		b := p.backdrop(key, d.Alternates[n])
 		b.Name = n
 		s.Alternates = append(s.Alternates, b)
@@ -365,7 +418,7 @@ func (p *problems) number(key string, v, lo, hi int64) int {
 }
 
 func (p *problems) backdrop(key, v string) Backdrop {
-	if v == "keep" {
+	if v == Keep {
 		return Backdrop{Keep: true}
 	}
 	if !colorPattern.MatchString(v) {
@@ -405,6 +458,10 @@ func (p *problems) window(key string, v []any) Range {
 	return r
 }
 
+// leastWindow is the narrowest window of the geometry, in output pixels: eyes and
+// chin are not known better.
+const leastWindow = 2
+
 func (p *problems) geometry(s *Spec, m map[string]any) {
 	g := &s.Geometry
 	for _, id := range []string{CrownMargin, EyeLine, FaceWidth, HeadHeight, ChinMargin, Centred} {
@@ -441,6 +498,7 @@ func (p *problems) geometry(s *Spec, m map[string]any) {
 		}
 		hi := float64(size[id])
 		p.check(!(r.Min < lo) && !(r.Min > hi) && !(r.Max < lo) && !(r.Max > hi), "geometry."+id, "must lie within %v to %v output pixels", lo, hi)
+		p.check(!(r.Max-r.Min < leastWindow), "geometry."+id, "[%v, %v] is narrower than %v px, which no photo can be held to", r.Min, r.Max, leastWindow)
 	}
 	// Without a width, a height or two heights there is nothing to size the person by.
 	sized := !g.FaceWidth.IsOpen() || !g.HeadHeight.IsOpen() || !g.EyeLine.IsOpen() && !g.CrownMargin.IsOpen()

@@ -115,6 +115,47 @@ func TestBackgrounds(t *testing.T) {
 	}
 }
 
+// Every standard can be asked for the five usual backdrops, and says which of
+// them are not its own.
+func TestUsualBackgroundsOfEveryStandard(t *testing.T) {
+	for _, id := range IDs() {
+		s, err := Load(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own := 0
+		for _, name := range []string{"blue", "white", "grey", "red", "keep"} {
+			b, err := s.WithBackground(name)
+			if err != nil || b.Background.Name != name || b.Background.Keep != (name == "keep") {
+				t.Errorf("%s %s: %+v %v", id, name, b, err)
+				continue
+			}
+			if !b.Background.Keep && colourName(b.Background.Color) != name {
+				t.Errorf("%s: %s is %v", id, name, b.Background.Color)
+			}
+			if !b.Background.Foreign {
+				own++
+			}
+			if again, err := b.WithBackground(""); err != nil || again.Background != b.Background {
+				t.Errorf("%s: the backdrop changed by asking for none", id)
+			}
+		}
+		if own < 2 { // keep, and at least its own colour
+			t.Errorf("%s has %d backdrops of its own", id, own)
+		}
+	}
+	s, err := Load("chsi")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := s.WithBackground("blue"); err != nil || b.Background.Color != (color.RGBA{100, 197, 255, 255}) || b.Background.Foreign {
+		t.Errorf("the blue of chsi is its own: %+v %v", b.Background, err)
+	}
+	if b, err := s.WithBackground("red"); err != nil || !b.Background.Foreign {
+		t.Errorf("chsi knows no red: %+v %v", b.Background, err)
+	}
+}
+
 func TestRefusedStandards(t *testing.T) {
 	if _, err := Parse([]byte(minimal)); err != nil {
 		t.Fatal(err)
@@ -143,6 +184,7 @@ func TestRefusedStandards(t *testing.T) {
 		"window of one":     {"[100, 180]", "[100]", []string{"geometry.face_width", "[min, max]"}},
 		"window of words":   {"[100, 180]", `["a", "b"]`, []string{"geometry.face_width", "numbers"}},
 		"window outside":    {"[100, 180]", "[100, 900]", []string{"geometry.face_width", "0 to 300"}},
+		"window too narrow": {"[100, 180]", "[100, 101]", []string{"geometry.face_width: [100, 101] is narrower than 2 px"}},
 		"window a number":   {"[100, 180]", "100", []string{"geometry.face_width"}},
 		"nothing to size":   {"face_width = [100, 180]", "", []string{"geometry: needs face_width"}},
 		"no height":         {"eye_line = [120, 190]", "", []string{"geometry: needs eye_line"}},
