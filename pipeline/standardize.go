@@ -453,6 +453,7 @@ func (p *photo) compose() error {
 		}
 		p.report(measured, layout)
 		p.upscaleCheck(f.scale)
+		p.backdropCheck()
 		p.clutterCheck()
 		r.Crop = &crop
 		r.Alpha = &Region{int(math.Round(crop.X)), int(math.Round(crop.Y)), int(math.Round(crop.Width)), int(math.Round(crop.Height))}
@@ -645,6 +646,16 @@ func (p *photo) fileChecks(jpg []byte) {
 	}
 }
 
+// backdropCheck warns of a colour that was asked for and is none of the
+// standard's.
+func (p *photo) backdropCheck() {
+	if p.in.Spec.Background.Foreign {
+		c := p.judge.base(checkBackdrop, Warn)
+		c.say(p.judge.text(checkBackdrop).Low)
+		p.res.Report.Checks = append(p.res.Report.Checks, c)
+	}
+}
+
 // clutterCheck warns of a backdrop that the matte could not find a plain wall
 // in: the measure of uniformity weighs edges alone, and large flat posters have
 // few of them.
@@ -691,8 +702,9 @@ func (p *photo) plateChecks() {
 
 // Ids of the checks that only this package knows.
 const (
-	checkPlate  = "plate"
-	checkCutout = "cutout"
+	checkPlate    = "plate"
+	checkCutout   = "cutout"
+	checkBackdrop = "backdrop"
 )
 
 // strangePlate tells whether the plate shows another place than the frame:

@@ -480,6 +480,37 @@ func TestShadowIsMeasured(t *testing.T) {
 	}
 }
 
+// The usual colours with a standard that knows only some of them.
+func TestUsualBackgrounds(t *testing.T) {
+	b := booth()
+	frame, plate, z := b.render(t), b.plate(t), maker(t)
+	var list []*spec.Spec
+	for _, name := range []string{"blue", "white", "grey", "red"} {
+		s, err := standard(t, "id-card").WithBackground(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, s)
+	}
+	err := z.StandardizeAll(context.Background(), Input{Frame: frame, Plate: plate}, list, func(r *Result) error {
+		s := list[0]
+		list = list[1:]
+		if r.JPEG == nil {
+			t.Fatalf("%s: no photo", s.Background.Name)
+		}
+		if c := r.Portrait.RGBAAt(4, 4); far(c, s.Background.Color) > 6 {
+			t.Errorf("%s: corner is %v", s.Background.Name, c)
+		}
+		if c := r.Report.find(checkBackdrop); (c != nil && c.Status == Warn) != (s.Background.Name != "white") {
+			t.Errorf("%s: %+v", s.Background.Name, c)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestKeepBackground(t *testing.T) {
 	b := booth()
 	s, err := standard(t, "chsi").WithBackground("keep")

@@ -83,7 +83,7 @@ func (c LayoutCmd) plan() (*layout.Sheet, error) {
 				fmt.Sprintf("The photo has %d×%d px, standard %s %d×%d: make it with yunzhao standardize --spec %s first.", m.Rect.Dx(), m.Rect.Dy(), sp.ID, sp.Width, sp.Height, sp.ID),
 			}
 		}
-		photo.DPI = sp.DPI
+		photo.DPI = sp.PrintDPI
 	}
 	if photo.DPI == 0 {
 		return nil, usageError{"照片没有写明分辨率，请用 --spec 指定规格。", "The photo does not state its resolution: name its standard with --spec."}

@@ -152,7 +152,8 @@ type Spec struct {
 	Source           string // where the numbers come from
 
 	Width, Height  int // pixels
-	DPI            int
+	DPI            int // written into the file
+	PrintDPI       int // at which the photo has its true size on paper, mostly DPI
 	MinKB, MaxKB   int // 0, 0 = no window
 	JPEGMinQuality int // 1–100
 
@@ -309,6 +310,7 @@ type document struct {
 	Width      int64                 `toml:"width"`
 	Height     int64                 `toml:"height"`
 	DPI        int64                 `toml:"dpi"`
+	PrintDPI   *int64                `toml:"print_dpi"`
 	MinKB      int64                 `toml:"min_kb"`
 	MaxKB      int64                 `toml:"max_kb"`
 	MinQuality *int64                `toml:"jpeg_min_quality"`
@@ -364,6 +366,9 @@ func parse(data []byte, depth int) (*Spec, error) {
 	s.Width = p.number("width", d.Width, 32, 4096)
 	s.Height = p.number("height", d.Height, 32, 4096)
 	s.DPI = p.number("dpi", d.DPI, 1, 2400)
+	if s.PrintDPI = s.DPI; d.PrintDPI != nil {
+		s.PrintDPI = p.number("print_dpi", *d.PrintDPI, 1, 2400)
+	}
 	if d.MinKB != 0 || d.MaxKB != 0 {
 		s.MaxKB = p.number("max_kb", d.MaxKB, 2, 20000)
 		s.MinKB = p.number("min_kb", d.MinKB, 0, max(d.MaxKB*1000/1024-1, 0))

@@ -171,6 +171,7 @@ func TestRefusedStandards(t *testing.T) {
 		"id with a path":    {`id = "school"`, `id = "../etc"`, []string{"id:"}},
 		"too wide":          {"width = 300", "width = 100000", []string{"width: 100000 is not within 32 to 4096"}},
 		"negative":          {"height = 400", "height = -1", []string{"height: -1 is not within 32 to 4096"}},
+		"print dpi 0":       {"dpi = 300", "dpi = 300\nprint_dpi = 0", []string{"print_dpi: 0 is not within 1 to 2400"}},
 		"dpi 0":             {"dpi = 300", "dpi = 0", []string{"dpi: 0 is not within 1 to 2400"}},
 		"KB crossed":        {"dpi = 300", "dpi = 300\nmin_kb = 50\nmax_kb = 40", []string{"min_kb: 50 is not within 0 to 38"}},
 		"KB windows empty":  {"dpi = 300", "dpi = 300\nmin_kb = 40\nmax_kb = 40", []string{"min_kb"}},
