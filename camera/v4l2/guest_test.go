@@ -3,9 +3,15 @@ package v4l2_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -114,6 +120,9 @@ func TestGuestList(t *testing.T) {
 	if len(d.Modes) != 24 {
 		t.Errorf("%d modes, want 2 formats × 3 sizes × 4 rates", len(d.Modes))
 	}
+	if _, err := os.Stat("/dev/video1"); err != nil {
+		t.Errorf("there is no metadata node, so this proves nothing: %v", err)
+	}
 	found, err := v4l2.List()
 	if err != nil || len(found) != 1 {
 		t.Errorf("List = %d devices, %v; want one: the metadata node is no camera", len(found), err)
@@ -188,109 +197,290 @@ func flow(t *testing.T, s *camera.Supervisor, after uint64, n int) uint64 {
 }
 
 // opener opens the camera as the station does: by a helper process.
-func opener(id string) camera.Opener {
-	return (&helper.Launcher{}).Opener(id, camera.Mode{})
-}
+func opener(l *helper.Launcher, id string) camera.Opener { return l.Opener(id, camera.Mode{}) }
 
-// TestGuestFaults drives one supervisor through everything that happens to a
-// camera in a day.
-func TestGuestFaults(t *testing.T) {
-	r := guest(t)
-	dev := r.camera()
-	s, err := camera.NewSupervisor(camera.SupervisorParams{Open: opener(dev.ID)})
+// supervise runs a supervisor until the test ends.
+func supervise(t *testing.T, p camera.SupervisorParams) *camera.Supervisor {
+	t.Helper()
+	s, err := camera.NewSupervisor(p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	defer func() {
+	t.Cleanup(func() {
 		cancel()
 		<-ended
-	}()
-	reach(t, s, camera.Streaming)
-	seq := flow(t, s, 0, 10)
-	step := func(name string, f func(t *testing.T)) {
+	})
+	return s
+}
+
+// recovery is what one kind of fault took, in the guest's time.
+type recovery struct {
+	fault           string
+	shown, streamed []time.Duration // until the fault showed; from its end to the first frame
+}
+
+func (r *recovery) row() string {
+	span := func(v []time.Duration) string {
+		if len(v) == 0 {
+			return "–"
+		}
+		low, high := slices.Min(v), slices.Max(v)
+		if low == high {
+			return fmt.Sprintf("%.2f s", low.Seconds())
+		}
+		return fmt.Sprintf("%.2f–%.2f s", low.Seconds(), high.Seconds())
+	}
+	return fmt.Sprintf("TABLE | %s | %d | %s | %s |", r.fault, len(r.streamed), span(r.shown), span(r.streamed))
+}
+
+// held counts what the test process holds of the system.
+type held struct{ fds, maps, children, goroutines int }
+
+func holds(t *testing.T) held {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := held{fds: len(fds), maps: strings.Count(string(maps), "yunzhao-frames"), goroutines: runtime.NumGoroutine()}
+	tasks, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range tasks {
+		b, _ := os.ReadFile(task) // a thread may just have ended
+		h.children += len(strings.Fields(string(b)))
+	}
+	return h
+}
+
+// TestGuestFaults drives one supervisor through everything that happens to a
+// camera in a day. The last lines of its log are the table of recovery times.
+func TestGuestFaults(t *testing.T) {
+	r := guest(t)
+	dev := r.camera()
+	r.do("unplug") // absent at the start
+	l := &helper.Launcher{}
+	t.Cleanup(func() { _ = l.Close() })
+	s := supervise(t, camera.SupervisorParams{Open: opener(l, dev.ID)})
+	reach(t, s, camera.Absent)
+	var table []*recovery
+	var seq uint64
+	var before held
+	// fault makes one, waits until it shows, ends it and waits for frames.
+	fault := func(name string, do func(), shows camera.State, end func()) {
 		t.Run(name, func(t *testing.T) {
-			f(t)
-			back := reach(t, s, camera.Streaming)
+			if len(table) == 0 || table[len(table)-1].fault != name {
+				table = append(table, &recovery{fault: name})
+			}
+			row := table[len(table)-1]
+			do()
+			if shows != "" {
+				row.shown = append(row.shown, reach(t, s, shows))
+			}
+			began := time.Now()
+			end()
+			reach(t, s, camera.Streaming)
+			row.streamed = append(row.streamed, time.Since(began))
 			seq = flow(t, s, seq, 10)
 			st := s.Status()
-			t.Logf("streaming again after %v: frame %d, opens %d, %+v, %.1f fps", back.Round(time.Millisecond), seq, st.Opens, st.Counters, st.FPS)
+			t.Logf("frame %d, opens %d, %+v, %.1f fps, last error %v", seq, st.Opens, st.Counters, st.FPS, st.LastError)
+			if st.Identity.ID != dev.ID {
+				t.Errorf("the camera is now called %s, was %s", st.Identity.ID, dev.ID)
+			}
 		})
+	}
+	nothing := func() {}
+	do := func(command string) func() { return func() { r.do(command) } }
+
+	fault("absent at the start", nothing, camera.Absent, do("plug"))
+	before = holds(t)
+	for range 10 {
+		fault("unplugged and plugged in again", do("unplug"), camera.Absent, do("plug"))
 	}
 	for range 3 {
-		step("unplug and replug", func(t *testing.T) {
-			r.do("unplug")
-			t.Logf("absent after %v", reach(t, s, camera.Absent).Round(time.Millisecond))
-			r.do("plug")
-		})
+		fault("frozen: sends nothing", do("freeze"), camera.Stalled, do("thaw"))
 	}
-	step("freeze", func(t *testing.T) {
-		r.do("freeze")
-		t.Logf("stalled after %v", reach(t, s, camera.Stalled).Round(time.Millisecond))
-		r.do("thaw")
-	})
-	step("unplug while frozen", func(t *testing.T) {
+	for range 3 {
+		fault("USB stall", do("stall"), camera.Stalled, do("thaw"))
+	}
+	fault("the same picture for ever", do("photo 0"), camera.Stalled, do("run"))
+	fault("unplugged while frozen", func() {
 		r.do("freeze")
 		reach(t, s, camera.Stalled)
 		r.do("unplug")
-		reach(t, s, camera.Absent)
+	}, camera.Absent, func() {
 		r.do("thaw")
 		r.do("plug")
 	})
-	step("USB stall", func(t *testing.T) {
-		r.do("stall")
-		t.Logf("stalled after %v", reach(t, s, camera.Stalled).Round(time.Millisecond))
-		r.do("thaw")
-	})
-	step("the same picture for ever", func(t *testing.T) {
-		r.do("photo 0")
-		t.Logf("stalled after %v", reach(t, s, camera.Stalled).Round(time.Millisecond))
-		r.do("run")
-	})
-	for _, burst := range []string{"trunc 6", "empty 6"} {
-		step(burst, func(t *testing.T) {
-			before := s.Status()
-			r.do(burst)
+	for _, bad := range []struct {
+		command string
+		counted bool // the driver keeps some to itself
+	}{{"err 6", false}, {"trunc 6", true}, {"empty 6", false}, {"garbage 6", true}, {"wrong 6", true}, {"nohuffman 30", false}} {
+		fault(bad.command+" frames", func() {
+			was := s.Status().Counters
+			r.do(bad.command)
 			seq = flow(t, s, seq, 20)
-			after := s.Status()
-			// The driver keeps empty frames to itself; cut ones it hands on.
-			if burst == "trunc 6" && after.Counters.Invalid == before.Counters.Invalid {
-				t.Error("no frame was counted as invalid")
+			now := s.Status().Counters
+			if bad.counted && now.Invalid == was.Invalid {
+				t.Errorf("%s: no frame was counted as invalid", bad.command)
 			}
-			// None is expected, but an overloaded host can stall the guest itself.
-			t.Logf("opened again %d times", after.Opens-before.Opens)
-		})
+		}, "", nothing)
 	}
-	step("streaming fails to start, twice", func(t *testing.T) {
-		r.do("nocommit 2")
-		r.do("unplug")
-		reach(t, s, camera.Absent)
-		r.do("plug")
-		reach(t, s, camera.Streaming)
+	for range 3 {
+		fault("streaming fails to start, twice", func() {
+			r.do("nocommit 2")
+			r.do("unplug")
+		}, camera.Absent, do("plug"))
 		if err := s.Status().LastError; err == nil || !strings.Contains(err.Error(), "start streaming") {
 			t.Errorf("last error %v; the stream did not fail to start, so this proves nothing", err)
 		}
-	})
-	step("comes back under another number", func(t *testing.T) {
+	}
+	fault("comes back under another number", func() {
 		node := s.Status().Identity.Node
-		held, err := os.Open(node) // another program keeps the old node alive
+		other, err := os.Open(node) // another program keeps the old node alive
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer held.Close()
+		t.Cleanup(func() {
+			_ = other.Close()
+			if now := s.Status().Identity.Node; now == node {
+				t.Errorf("still at %s; the test proves nothing", now)
+			}
+		})
+		r.do("unplug")
+	}, camera.Absent, do("plug"))
+	var taken camera.Source
+	fault("taken by another program", func() {
 		r.do("unplug")
 		reach(t, s, camera.Absent)
 		r.do("plug")
-		reach(t, s, camera.Streaming)
-		if got := s.Status().Identity.Node; got == node {
-			t.Errorf("still at %s; the test proves nothing", got)
-		} else {
-			t.Logf("%s became %s", node, got)
+		for taken == nil { // whoever is first
+			var err error
+			if taken, err = v4l2.OpenSource(t.Context(), dev.ID, camera.Mode{}); err == nil {
+				break
+			}
+			if s.Status().State == camera.Streaming {
+				r.do("unplug")
+				reach(t, s, camera.Absent)
+				r.do("plug")
+			}
+		}
+	}, camera.Faulted, func() {
+		if err := taken.Close(); err != nil {
+			t.Error(err)
 		}
 	})
-	if id := s.Status().Identity.ID; id != dev.ID {
-		t.Errorf("the camera is now called %s, was %s", id, dev.ID)
+	helperPID := func() int { return holds(t).children }
+	fault("the helper process is killed", func() {
+		if helperPID() != 1 {
+			t.Fatalf("%d helpers, want 1", helperPID())
+		}
+		if out, err := exec.Command("pkill", "-9", "-P", strconv.Itoa(os.Getpid()), "-x", "yunzhao-camera").CombinedOutput(); err != nil {
+			t.Fatalf("kill the helper: %v %s", err, out)
+		}
+	}, camera.Faulted, nothing)
+
+	after := holds(t)
+	for deadline := time.Now().Add(patience); (after.goroutines > before.goroutines || after.fds > before.fds) && time.Now().Before(deadline); after = holds(t) {
+		flow(t, s, 0, 1)
+	}
+	t.Logf("held before %+v, after %+v", before, after)
+	if after.fds > before.fds {
+		links, _ := filepath.Glob("/proc/self/fd/*")
+		for _, link := range links {
+			to, _ := os.Readlink(link)
+			t.Logf("%s → %s", link, to)
+		}
+	}
+	if after.fds > before.fds || after.maps > before.maps || after.children > before.children || after.goroutines > before.goroutines {
+		t.Errorf("held after all faults %+v, before %+v", after, before)
+	}
+	t.Log("TABLE | fault | times | shown after | streaming again after |")
+	t.Log("TABLE |---|---|---|---|")
+	for _, row := range table {
+		t.Log(row.row())
+	}
+}
+
+// What a camera is set to holds, comes back with it, and what it refuses is
+// told.
+func TestGuestControls(t *testing.T) {
+	r := guest(t)
+	dev := r.camera()
+	l := &helper.Launcher{}
+	t.Cleanup(func() { _ = l.Close() })
+	var mu sync.Mutex
+	var keep []camera.Setting
+	s := supervise(t, camera.SupervisorParams{Open: opener(l, dev.ID), Restore: func(camera.Identity) []camera.Setting {
+		mu.Lock()
+		defer mu.Unlock()
+		return keep
+	}})
+	reach(t, s, camera.Streaming)
+	value := func(name string) camera.Control {
+		t.Helper()
+		controls, err := s.Controls(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(controls, func(c camera.Control) bool { return c.Name == name })
+		if i < 0 {
+			t.Fatalf("no control %s in %+v", name, controls)
+		}
+		return controls[i]
+	}
+	if c := value(camera.ExposureTime); !c.Inactive || c.Value != 157 {
+		t.Errorf("exposure time of an automatic: %+v", c)
+	}
+	settings, outcomes, err := camera.Lock(t.Context(), s, camera.PowerLine50Hz, true)
+	if err != nil || len(camera.Refused(outcomes)) != 0 || len(settings) != 9 {
+		t.Fatalf("Lock = %+v, %+v, %v", settings, outcomes, err)
+	}
+	want := map[string]int32{
+		camera.PowerLine: 1, camera.ExposureMode: 1, camera.ExposureTime: 157, camera.ExposurePriority: 0,
+		camera.WhiteAuto: 0, camera.WhiteTemperature: 4730, camera.FocusAuto: 0, camera.FocusDistance: 35, camera.Gain: 10,
+	}
+	check := func(when string) {
+		t.Helper()
+		for name, v := range want {
+			if c := value(name); c.Value != v || c.Inactive {
+				t.Errorf("%s: %+v, want %d", when, c, v)
+			}
+		}
+	}
+	check("locked")
+	out, err := s.Adjust(t.Context(), []camera.Setting{{Name: camera.Gain, Value: 80}, {Name: "zoom", Value: 1}, {Name: camera.Gain, Value: 10}})
+	if err != nil || len(camera.Refused(out)) != 2 || out[0].Got != 50 {
+		t.Errorf("Adjust beyond the limits = %+v, %v", out, err)
+	}
+	mu.Lock()
+	keep = settings
+	mu.Unlock()
+	seq := flow(t, s, 0, 3)
+	r.do("unplug")
+	reach(t, s, camera.Absent)
+	r.do("plug") // without power it forgot everything
+	reach(t, s, camera.Streaming)
+	flow(t, s, seq, 3)
+	check("plugged in again")
+	if refused := s.Status().Refused; len(refused) != 0 {
+		t.Errorf("refused %+v", refused)
+	}
+	mu.Lock()
+	keep = nil
+	mu.Unlock()
+	if _, err := camera.Unlock(t.Context(), s); err != nil {
+		t.Error(err)
+	}
+	if c := value(camera.ExposureTime); !c.Inactive {
+		t.Errorf("unlocked: %+v", c)
 	}
 }
