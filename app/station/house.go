@@ -8,6 +8,7 @@ import (
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
 	"github.com/yunzhao-station/yunzhao/camera"
+	"github.com/yunzhao-station/yunzhao/pipeline/calibrate"
 	"github.com/yunzhao-station/yunzhao/sync/outbox"
 	"github.com/yunzhao-station/yunzhao/sync/uplink"
 )
@@ -115,15 +116,24 @@ func (s *Station) guard(outboxErr error) *booth.Fault {
 		f := &booth.Fault{
 			Code: booth.GuardNoPlate, Title: booth.Text{ZH: "请先拍摄空背景", EN: "Photograph the empty backdrop first"},
 			Body: booth.Text{ZH: "背景前不要有人，然后按下面的按钮。", EN: "With nobody before the backdrop, press the button below."}, Safe: safe,
-			Action: booth.Text{ZH: "拍摄空背景", EN: "Photograph the backdrop"},
+			Action: photographBackdrop,
 		}
 		if s.plateProblem != nil {
 			f.Body = *s.plateProblem
 		}
 		return f
 	}
+	if why := s.plateMisfit(); why != nil {
+		return &booth.Fault{
+			Code: booth.GuardNoPlate, Title: booth.Text{ZH: "请重新拍摄空背景", EN: "Photograph the empty backdrop again"},
+			Body: *why, Safe: safe, Action: photographBackdrop,
+		}
+	}
 	return nil
 }
+
+// photographBackdrop is the button that starts a calibration.
+var photographBackdrop = booth.Text{ZH: "拍摄空背景", EN: "Photograph the backdrop"}
 
 func cameraLamp(st camera.Status) booth.Lamp {
 	switch st.State {
@@ -170,5 +180,18 @@ func (s *Station) plateLamp() booth.Lamp {
 	if s.plate == nil {
 		return booth.Lamp{Level: booth.Warn, Text: booth.Text{ZH: "背景未拍", EN: "No backdrop"}}
 	}
-	return booth.Lamp{Level: booth.OK, Text: booth.Text{ZH: "背景已拍", EN: "Backdrop OK"}}
+	if s.plateMisfit() != nil {
+		return booth.Lamp{Level: booth.Bad, Text: booth.Text{ZH: "背景要重拍", EN: "Backdrop unfit"}}
+	}
+	if c := s.alarm.Raised(); c.Cause != calibrate.None {
+		return booth.Lamp{Level: booth.Warn, Text: driftLamp(c.Cause)}
+	}
+	if s.plate.TakenAt.IsZero() {
+		return booth.Lamp{Level: booth.OK, Text: booth.Text{ZH: "背景已拍", EN: "Backdrop OK"}}
+	}
+	at := s.plate.TakenAt.Local().Format("15:04")
+	if time.Since(s.plate.TakenAt) > 20*time.Hour {
+		at = s.plate.TakenAt.Local().Format("01-02")
+	}
+	return booth.Lamp{Level: booth.OK, Text: booth.Text{ZH: "背景 " + at, EN: "Backdrop " + at}}
 }

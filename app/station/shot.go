@@ -122,7 +122,8 @@ func (s *Station) develop(ctx context.Context, d *shotDone, specID string, plate
 		decoded := time.Since(began)
 		if err == nil {
 			d.result, err = s.maker.Standardize(ctx, pipeline.Input{
-				Frame: &s.full, Plate: plate, Spec: sp, Rotation: s.p.Config.Camera.MountRotation, Decode: decoded,
+				Frame: &s.full, Plate: plate, Camera: CameraName(s.p.Camera.Status().Identity.ID),
+				Spec: sp, Rotation: s.p.Config.Camera.MountRotation, Decode: decoded,
 			})
 		}
 		clear(s.full.Pix)
@@ -173,6 +174,7 @@ func (s *Station) shotArrived(ctx context.Context, d *shotDone) {
 		v.result.Wipe()
 	}
 	v.attempt, v.frame, v.result = d.attempt, d.frame, d.result
+	s.shotDrift(d.result)
 	s.giveUp(v) // an earlier shot that could not be committed: a new shot is a new packet
 	ev := booth.PortraitDone{
 		Session: d.session, Attempt: d.attempt, Seq: d.frame.Seq, Problem: d.problem, TookMS: int(d.took.Milliseconds()), Verdict: string(pipeline.Fail),

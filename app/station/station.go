@@ -24,6 +24,7 @@ import (
 	"github.com/yunzhao-station/yunzhao/app/config"
 	"github.com/yunzhao-station/yunzhao/camera"
 	"github.com/yunzhao-station/yunzhao/pipeline"
+	"github.com/yunzhao-station/yunzhao/pipeline/calibrate"
 	"github.com/yunzhao-station/yunzhao/pipeline/spec"
 	"github.com/yunzhao-station/yunzhao/sync/keys"
 	"github.com/yunzhao-station/yunzhao/sync/outbox"
@@ -66,6 +67,7 @@ type Station struct {
 	plate   *pipeline.Plate
 	// plateProblem is why the last calibration was refused.
 	plateProblem *booth.Text
+	alarm        calibrate.Alarm // what has changed since the plate
 	ctx          context.Context //nolint:containedctx // of Run, for events the loop makes itself
 	visit        *visit
 	// full is the shot's frame, 8 MB at 1080p, kept from shot to shot: fresh ones
@@ -162,6 +164,7 @@ func (s *Station) Run(ctx context.Context) error {
 	start(s.watchHouse)
 	start(s.purge)
 	start(s.coach)
+	start(s.watchPlate)
 	if s.preview != nil {
 		start(s.preview.run)
 	}
@@ -290,7 +293,7 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 		case booth.SavePayment:
 			s.savePayment(e)
 		case booth.Calibrate:
-			s.calibrate(ctx)
+			s.calibrate(ctx, e.Fresh)
 		}
 	}
 }

@@ -106,6 +106,12 @@ func OfDrift(d matte.Drift) Change {
 	return c.say()
 }
 
+// OfCause is a change that was recorded by its cause and gain.
+func OfCause(cause Cause, gain [3]float64) Change {
+	c := Change{Cause: cause, Gain: gain}
+	return c.say()
+}
+
 // Watch compares the empty booth with its plate between students. It works on a
 // picture reduced to Size, in about a millisecond, and serves one goroutine.
 type Watch struct {
