@@ -99,7 +99,8 @@ func (c RunCmd) Run(s *streams) error {
 	var st *station.Station
 	window, err := screen.New(fyneApp, screen.Options{
 		Size: image.Pt(cfg.Screen.Width, cfg.Screen.Height), Fullscreen: cfg.Screen.Fullscreen,
-		OnIntent: func(in booth.Intent) { st.Send(in) },
+		ShutterKey: cfg.Capture.ShutterKey,
+		OnIntent:   func(in booth.Intent) { st.Send(in) },
 	})
 	if err != nil {
 		return fmt.Errorf("window: %w", err)

@@ -16,6 +16,7 @@ const (
 	stripHeight  = 44
 	edge         = 24 // margin of the content
 	gap          = 16
+	primaryWidth = 360 // of the main action, and of the column above it
 )
 
 // chrome is what stays the same on every screen: the header with the steps of
@@ -62,11 +63,13 @@ type lamp struct {
 	text *textBlock
 }
 
-// lookHere points at the camera, which stands above the middle of the screen.
+// lookHere points at the camera, wherever it stands beside the screen, and
+// counts down there: whoever watches the numbers looks into the lens.
 type lookHere struct {
 	bg   *panel
 	sign *sign
 	text *textBlock
+	lens booth.Lens
 }
 
 var stepNames = []booth.Text{
@@ -100,7 +103,7 @@ func newChrome(u *ui) *chrome {
 	for range 5 {
 		c.lamps = append(c.lamps, lamp{c.sign("dot", colInk), c.text(sizeStrip, false, colInk).mid().line()})
 	}
-	c.look = lookHere{c.panel(colBrand, colBrand), c.sign("arrow-up", colWhite), c.text(24, true, colWhite).mid().line()}
+	c.look = lookHere{bg: c.panel(colBrand, colBrand), sign: c.sign("arrow-up", colWhite), text: c.text(24, true, colWhite).mid().line()}
 	c.mark("toast", c.toast.bg, func() string { return c.toastText.a.text })
 	c.mark("look-here", c.look.bg.bg, func() string { return c.look.text.text })
 	return c
@@ -213,6 +216,8 @@ func (c *chrome) update(v booth.View, s screen) {
 	c.look.text.set("")
 	if look {
 		words := booth.Text{ZH: "看这里", EN: "Look here"}.In(c.ui.lang)
+		c.look.lens = v.Capture.Lens
+		c.look.sign.set(c.look.arrow(), colWhite)
 		if v.State == booth.Countdown {
 			words = fmt.Sprintf("%s  %d", words, max(v.Countdown, 1))
 		}
@@ -311,7 +316,7 @@ func (c *chrome) layout(window rect) space {
 	at, buttons := buttons.cutRight(104, 14)
 	place(c.lang, at, k)
 	buttons = buttons.insetXY(0, 7)
-	c.layoutLook(header)
+	c.layoutLook(header, window, strip)
 	if !c.ui.tall {
 		buttons = c.demo.layoutRight(buttons, k)
 		buttons = c.simulated.layoutLeft(buttons, k)
@@ -335,8 +340,7 @@ func (c *chrome) layout(window rect) space {
 	content := rest.insetXY(edge, gap)
 	title, body := content.cutTop(70, 8)
 	actions, body := body.cutBottom(80, gap)
-	primaryW := float32(360)
-	primary, restOfRow := actions.cutRight(primaryW, gap)
+	primary, restOfRow := actions.cutRight(primaryWidth, gap)
 	c.title.layoutMid(title, k)
 	banner := title.insetXY(0, 2)
 	place(c.toast.bg, banner, k)
@@ -393,13 +397,48 @@ func (c *chrome) layoutSteps(header, free rect) {
 	}
 }
 
-func (c *chrome) layoutLook(header rect) {
+// arrow is the sign that points at the lens.
+func (l *lookHere) arrow() string {
+	switch l.lens {
+	case booth.LensLeft:
+		return "arrow-left"
+	case booth.LensRight:
+		return "arrow-right"
+	case booth.LensBelow:
+		return "arrow-down"
+	case booth.LensAbove:
+	}
+	return "arrow-up"
+}
+
+func (c *chrome) layoutLook(header, window, strip rect) {
 	k := c.ui.k
 	w := c.look.text.measure(c.look.text.text, c.look.text.size*k)/k + 80
 	at := header.centred(w, header.h-8)
+	switch c.look.lens {
+	case booth.LensLeft, booth.LensRight:
+		// On the edge of the mirror, at the height of the eyes.
+		at.y = window.y + window.h*0.3
+		at.x = window.x + 4
+		if c.look.lens == booth.LensRight {
+			at.x = window.x + window.w - w - 4
+			if !c.ui.tall { // the words are there
+				at.x -= edge + primaryWidth + gap
+			}
+		}
+	case booth.LensBelow:
+		if !c.ui.tall { // there the buttons are
+			at.y = strip.y - at.h - 2*gap
+		}
+	case booth.LensAbove:
+	}
 	place(c.look.bg.bg, at, k)
 	radius(c.look.bg, k)
-	icon, words := at.insetXY(16, 0).cutLeft(36, 10)
+	in := at.insetXY(16, 0)
+	icon, words := in.cutLeft(36, 10)
+	if c.look.lens == booth.LensRight {
+		icon, words = in.cutRight(36, 10)
+	}
 	place(c.look.sign.img, icon.centred(36, 36), k)
 	c.look.text.layout(words, k)
 }
@@ -472,10 +511,18 @@ func (a *ask) open() {
 	})
 	a.no.label(booth.Text{ZH: "继续拍照", EN: "Stay"})
 	a.yes.label(booth.Text{ZH: "退出并删除", EN: "Leave and delete"})
-	a.root.Show()
+	if !a.root.Visible() {
+		a.root.Show()
+		a.ui.send(booth.Cover{On: true}) // nothing is photographed behind a question
+	}
 }
 
-func (a *ask) close() { a.root.Hide() }
+func (a *ask) close() {
+	if a.root.Visible() {
+		a.root.Hide()
+		a.ui.send(booth.Cover{})
+	}
+}
 
 func (a *ask) layout(window rect) {
 	k := a.ui.k

@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
+	"github.com/yunzhao-station/yunzhao/app/config"
 )
 
 // tap presses the middle of a target as a finger would: at window coordinates.
@@ -77,6 +78,12 @@ func TestTappingSendsIntents(t *testing.T) {
 		{"framing", false, "shutter", booth.Shutter{}},
 		{"framing", false, "back", booth.Back{}},
 		{"countdown", false, "back", booth.Back{}},
+		{"countdown", false, "shutter", booth.Shutter{}},
+		{"countdown", false, "auto", booth.SetAuto{}},
+		{"framing", false, "auto", booth.SetAuto{}},
+		{"framing", true, "auto", booth.SetAuto{On: true}},
+		{"review", false, "frame-1", booth.Pick{Seq: 810}},
+		{"review", true, "frame-9", booth.Pick{Seq: 818}},
 		{"review", false, "retake", booth.Retake{}},
 		{"review", false, "accept", booth.Accept{}},
 		{"review", false, "manual-ok", booth.ManualAnswer{OK: false}},
@@ -108,7 +115,6 @@ func TestDisabledButtonsSendNothing(t *testing.T) {
 		{"eligible-revealed", "continue"},
 		{"eligible-revealed", "flag"},
 		{"guide", "continue"},
-		{"countdown", "shutter"},
 		{"review", "accept"},
 		{"confirm", "confirm"},
 	} {
@@ -131,7 +137,7 @@ func TestLeavingAsksFirst(t *testing.T) {
 	b := newBench(t, fyne.NewSize(1280, 800))
 	b.w.Show(sample(t, false, "framing"))
 	b.tap(t, "abandon")
-	if got := b.take(); len(got) != 0 {
+	if got := b.take(); !reflect.DeepEqual(got, []booth.Intent{booth.Cover{On: true}}) {
 		t.Fatalf("the first tap already sent %#v", got)
 	}
 	for _, tg := range b.w.Targets() {
@@ -140,17 +146,74 @@ func TestLeavingAsksFirst(t *testing.T) {
 		}
 	}
 	test.TapCanvas(b.w.win.Canvas(), fyne.NewPos(1100, 700)) // where the shutter lies underneath
+	// A countdown that stops behind it does not answer it.
+	b.w.Show(sample(t, false, "countdown"))
+	b.w.Show(sample(t, false, "framing"))
 	b.now = b.now.Add(time.Second)
 	b.tap(t, "abandon-no")
-	if got := b.take(); len(got) != 0 {
+	if got := b.take(); !reflect.DeepEqual(got, []booth.Intent{booth.Cover{}}) {
 		t.Fatalf("staying sent %#v", got)
 	}
 	b.now = b.now.Add(time.Second)
 	b.tap(t, "abandon")
 	b.now = b.now.Add(time.Second)
 	b.tap(t, "abandon-yes")
-	if got := b.take(); !reflect.DeepEqual(got, []booth.Intent{booth.Abandon{Reason: "left"}}) {
+	if got := b.take(); !reflect.DeepEqual(got, []booth.Intent{booth.Cover{On: true}, booth.Cover{}, booth.Abandon{Reason: "left"}}) {
 		t.Errorf("leaving sent %#v", got)
+	}
+	// The photo that is being taken is not covered by a question of before.
+	b.w.Show(sample(t, false, "countdown"))
+	b.now = b.now.Add(time.Second)
+	b.tap(t, "abandon")
+	b.w.Show(sample(t, false, "shot"))
+	if b.w.ask.root.Visible() {
+		t.Error("the question stays over the shot")
+	}
+}
+
+func TestEveryShutterKeyOfTheSettingsWorks(t *testing.T) {
+	for _, name := range append(config.ShutterKeys(), "") {
+		key, err := shutterKey(name)
+		if err != nil || (key == "") != (name == "") {
+			t.Errorf("%q: %q, %v", name, key, err)
+		}
+	}
+	if _, err := New(test.NewTempApp(t), Options{OnIntent: func(booth.Intent) {}, ShutterKey: "b"}); err == nil {
+		t.Error("a key that scanners type was taken")
+	}
+	b := newBench(t, fyne.NewSize(1280, 800))
+	b.w.shutterKey = fyne.KeyF9
+	for _, c := range []struct {
+		sample string
+		press  func()
+		want   int
+	}{
+		{"framing", func() { b.w.typedKey(&fyne.KeyEvent{Name: fyne.KeyF9}) }, 1},
+		{"framing", func() { b.w.typedKey(&fyne.KeyEvent{Name: fyne.KeyF8}) }, 0},
+		{"framing", func() { b.w.typedRune(' ') }, 1},
+		{"countdown", func() { b.w.typedKey(&fyne.KeyEvent{Name: fyne.KeyF9}) }, 1},
+		{"countdown", func() { b.w.typedRune(' ') }, 1},
+		{"review", func() { b.w.typedKey(&fyne.KeyEvent{Name: fyne.KeyF9}) }, 0},
+		{"consent", func() { b.w.typedRune(' ') }, 0},
+	} {
+		b.now = b.now.Add(time.Minute)
+		b.w.Show(sample(t, false, c.sample))
+		b.take()
+		c.press()
+		c.press() // a pedal bounces
+		if got := b.take(); len(got) != c.want || c.want == 1 && got[0] != booth.Intent(booth.Shutter{}) {
+			t.Errorf("%s: sent %#v, want %d", c.sample, got, c.want)
+		}
+	}
+	// Behind the question nothing is taken.
+	b.w.Show(sample(t, false, "framing"))
+	b.now = b.now.Add(time.Minute)
+	b.tap(t, "abandon")
+	b.take()
+	b.now = b.now.Add(time.Minute)
+	b.w.typedKey(&fyne.KeyEvent{Name: fyne.KeyF9})
+	if got := b.take(); len(got) != 0 {
+		t.Errorf("behind the question: %#v", got)
 	}
 }
 

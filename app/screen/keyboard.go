@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -80,11 +81,11 @@ func (w *Window) typedRune(r rune) {
 		if up := unicode.ToUpper(r); up >= '0' && up <= '9' || up >= 'A' && up <= 'Z' {
 			w.ui.send(booth.Key{Rune: up})
 		}
-	case booth.Framing:
+	case booth.Framing, booth.Countdown:
 		// A pedal or the space bar sends one space; a space inside a reader's
 		// burst is text.
-		if r == ' ' && !inBurst && w.view.Fault == nil && w.ui.admitAction(w.ui.clock()) {
-			w.ui.send(booth.Shutter{})
+		if r == ' ' && !inBurst {
+			w.press()
 		}
 	case booth.Locked:
 		if locked, ok := w.screens[booth.Locked].(*locked); ok && r >= '0' && r <= '9' {
@@ -95,6 +96,12 @@ func (w *Window) typedRune(r rune) {
 
 // typedKey is the window's input of keys without a character.
 func (w *Window) typedKey(e *fyne.KeyEvent) {
+	if e.Name == w.shutterKey && w.shutterKey != "" {
+		if !w.ask.root.Visible() && (w.view.State == booth.Framing || w.view.State == booth.Countdown) {
+			w.press()
+		}
+		return
+	}
 	switch e.Name {
 	case fyne.KeyReturn, fyne.KeyEnter:
 		w.enter()
@@ -115,6 +122,48 @@ func (w *Window) typedKey(e *fyne.KeyEvent) {
 			w.ui.send(booth.Back{})
 		}
 	}
+}
+
+// press is the shutter by key.
+func (w *Window) press() {
+	if w.view.Fault == nil && w.ui.admitAction(w.ui.clock()) {
+		w.ui.send(booth.Shutter{})
+	}
+}
+
+// shutterKey is the toolkit's name for a key of the settings.
+func shutterKey(name string) (fyne.KeyName, error) {
+	switch name {
+	case "":
+		return "", nil
+	case "page-up":
+		return fyne.KeyPageUp, nil
+	case "page-down":
+		return fyne.KeyPageDown, nil
+	case "home":
+		return fyne.KeyHome, nil
+	case "end":
+		return fyne.KeyEnd, nil
+	case "insert":
+		return fyne.KeyInsert, nil
+	case "up":
+		return fyne.KeyUp, nil
+	case "down":
+		return fyne.KeyDown, nil
+	case "left":
+		return fyne.KeyLeft, nil
+	case "right":
+		return fyne.KeyRight, nil
+	}
+	for i, key := range []fyne.KeyName{
+		fyne.KeyF1, fyne.KeyF2, fyne.KeyF3, fyne.KeyF4, fyne.KeyF5, fyne.KeyF6,
+		fyne.KeyF7, fyne.KeyF8, fyne.KeyF9, fyne.KeyF10, fyne.KeyF11, fyne.KeyF12,
+	} {
+		if name == fmt.Sprintf("f%d", i+1) {
+			return key, nil
+		}
+	}
+	return "", fmt.Errorf("no key is called %q", name)
 }
 
 func (w *Window) enter() {

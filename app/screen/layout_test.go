@@ -2,6 +2,7 @@ package screen
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -119,8 +120,11 @@ func checkText(t *testing.T, b *testBench, where string, size fyne.Size) {
 	}
 }
 
-// chosenCard says that a button carries its text on top: the list of records.
-func chosenCard(b *button) bool { return len(b.id) > 7 && b.id[:7] == "choose-" }
+// chosenCard says that a button carries its text on top: the list of records
+// and the frames of a burst.
+func chosenCard(b *button) bool {
+	return strings.HasPrefix(b.id, "choose-") || strings.HasPrefix(b.id, "frame-")
+}
 
 func TestTargetsAreInsideTheWindowApartAndUnique(t *testing.T) {
 	for name, size := range testSizes {

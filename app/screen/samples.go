@@ -100,11 +100,25 @@ func samples(lang booth.Lang, crowded bool) []Sample {
 	if crowded {
 		live.Hint = booth.Text{ZH: "请把头发整理到耳朵后面，露出双耳和额头", EN: "Please tuck your hair behind your ears so that both ears and the forehead show"}
 	}
+	visit.Capture = booth.CaptureView{Offered: true, Auto: !crowded, Lens: booth.LensAbove}
 	add("10-framing", booth.Framing, visit, func(v *booth.View) { v.Live = live })
+	add("10-framing-stopped", booth.Framing, visit, func(v *booth.View) {
+		v.Live = live
+		v.Capture.Stopped = &booth.Text{ZH: "先停一下：" + live.Hint.ZH, EN: "On hold: " + live.Hint.EN}
+		v.Capture.Lens = booth.LensLeft
+	})
+	add("11-framing-held", booth.Framing, visit, func(v *booth.View) {
+		v.Live = booth.LiveView{Ready: true, Hint: booth.Text{ZH: "很好，保持住", EN: "Perfect, hold it"}, Icon: "ok", Level: booth.OK, Checks: sampleChecks(false)[:5]}
+		v.Capture.Held, v.Capture.Lens = 0.6, booth.LensRight
+	})
 	add("11-framing-ready", booth.Framing, visit, func(v *booth.View) {
 		v.Live = booth.LiveView{Ready: true, Hint: booth.Text{ZH: "很好，保持住", EN: "Perfect, hold it"}, Icon: "ok", Level: booth.OK, Checks: sampleChecks(false)[:5]}
 	})
 	add("12-countdown", booth.Countdown, visit, func(v *booth.View) { v.Countdown, v.Live = 3, live })
+	add("12-countdown-self", booth.Countdown, visit, func(v *booth.View) {
+		v.Countdown, v.Live = 10, live
+		v.Capture.ByItself, v.Capture.Lens = true, booth.LensBelow
+	})
 	add("13-shot", booth.Shot, visit, nil)
 	add("14-standardising", booth.Standardising, visit, func(v *booth.View) { v.Live = live })
 	shot := &booth.ShotView{
@@ -112,6 +126,7 @@ func samples(lang booth.Lang, crowded bool) []Sample {
 		Verdict: "pass", Checks: sampleChecks(crowded), CanAccept: true, ManualOK: true, TookMS: 420,
 		ManualAsk: []booth.CheckLine{{Title: booth.Text{ZH: "没有头饰耳饰", EN: "No headwear or jewellery"}}, {Title: booth.Text{ZH: "没有化妆美颜", EN: "No make-up"}}},
 	}
+	shot.Burst = sampleBurst(crowded)
 	if crowded {
 		shot.Verdict, shot.ManualOK, shot.CanAccept = "fail", false, false
 		shot.ManualAsk = append(shot.ManualAsk, booth.CheckLine{Title: booth.Text{ZH: "衣着正式不臃肿", EN: "Formal, well-fitting clothes"}},
@@ -125,6 +140,11 @@ func samples(lang booth.Lang, crowded bool) []Sample {
 	})
 	add("16-review-refused", booth.Review, visit, func(v *booth.View) {
 		v.Shot = &booth.ShotView{Attempt: 2, Verdict: "fail", Problem: &booth.Text{ZH: "没有找到人脸，请坐正后重拍", EN: "No face was found: sit straight and take another"}, Checks: sampleChecks(crowded)}
+	})
+	add("16-review-picking", booth.Review, visit, func(v *booth.View) {
+		s := *shot
+		s.Picking, s.CanAccept = s.Burst[0].Seq, false
+		v.Shot = &s
 	})
 	add("17-confirm", booth.Confirm, visit, func(v *booth.View) {
 		v.Shot = shot
@@ -149,6 +169,22 @@ func samples(lang booth.Lang, crowded bool) []Sample {
 			Action: booth.Text{ZH: "再试一次", EN: "Try again"},
 		}
 	})
+	return list
+}
+
+// sampleBurst is what the review offers to choose from.
+func sampleBurst(crowded bool) []booth.BurstView {
+	flaws := []booth.Text{{ZH: "眨眼", EN: "Blink"}, {}, {}, {ZH: "有点虚", EN: "Blurry"}, {ZH: "张嘴", EN: "Mouth"}}
+	n := len(flaws)
+	if crowded {
+		n = maxThumbs
+	}
+	var list []booth.BurstView
+	for i := range n {
+		list = append(list, booth.BurstView{
+			Seq: uint64(810 + i), Thumb: samplePortrait(color.RGBA{214, 210, 202, 255}), Best: i == 2, Flaw: flaws[i%len(flaws)],
+		})
+	}
 	return list
 }
 

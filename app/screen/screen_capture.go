@@ -28,7 +28,13 @@ type capture struct {
 	listTx  pair
 	shutter *button
 	back    *button
-	flash   *canvas.Rectangle
+	auto    *button
+	held    *canvas.Rectangle // how much of the time before the countdown has passed
+	heldBy  float32           // of it, 0..1
+	lead    *panel            // the way to move, where the student looks
+	leadIc  *sign
+	leadTo  string            // its sign
+	moment  *canvas.Rectangle // a frame round the mirror while the photo is taken
 
 	state booth.State
 	last  space
@@ -68,11 +74,16 @@ func newCapture(u *ui, p *Preview) screen {
 		v.align = alignRight
 		s.checks = append(s.checks, checkLamp{s.sign("note", colNote), s.page.text(18, false, colInk).mid(), v})
 	}
+	s.held = canvas.NewRectangle(colOK)
+	s.add(s.held)
+	s.lead = s.panel(colWhite, colBrand)
+	s.leadIc = s.sign("arrow-left", colBrand)
 	s.back = s.page.button("back", lookPlain, "arrow-left", func() { u.send(booth.Back{}) })
 	s.shutter = s.page.button("shutter", lookPrimary, "camera", func() { u.send(booth.Shutter{}) })
-	s.flash = canvas.NewRectangle(colWhite)
-	s.flash.Hide()
-	s.add(s.flash)
+	s.auto = s.page.button("auto", lookPlain, "", nil)
+	s.moment = &canvas.Rectangle{StrokeColor: colWhite, CornerRadius: 14}
+	s.moment.Hide()
+	s.add(s.moment)
 	s.mark("preview", s.stage.bg, nil) // one of the two is visible
 	s.mark("preview", p.img, nil)
 	s.mark("hint", s.hint.bg, func() string { return s.hintTx.a.text })
@@ -106,13 +117,24 @@ func (s *capture) update(v booth.View) {
 	if making {
 		s.makeTx.set(s.ui, booth.Text{ZH: "正在制作标准照…", EN: "Making your standard photo…"})
 	}
-	setVisible(s.flash, v.State == booth.Shot)
+	// Not a flash over the whole screen: it would light the face in the frames
+	// that are being taken, and make people blink.
+	setVisible(s.moment, v.State == booth.Shot)
 
 	hint, level, icon := v.Live.Hint, v.Live.Level, v.Live.Icon
 	switch {
 	case counting:
 		hint, level, icon = booth.Text{ZH: "看镜头，保持不动", EN: "Look at the camera, keep still"}, booth.OK, "eye"
-	case making || v.State == booth.Shot:
+	case v.State == booth.Shot:
+		hint, level, icon = booth.Text{ZH: "正在拍，别动", EN: "Taking it: keep still"}, booth.OK, "camera"
+	case framing && v.Capture.Stopped != nil:
+		hint = *v.Capture.Stopped
+		if level == booth.OK || level == "" {
+			level, icon = booth.Note, "note"
+		}
+	case framing && v.Live.Ready && v.Capture.Auto:
+		hint, level, icon = booth.Text{ZH: "很好，保持不动，马上自动拍", EN: "Very good. Hold still: it starts by itself"}, booth.OK, "ok"
+	case making:
 		hint, level, icon = booth.Text{ZH: "拍好了，可以放松", EN: "Got it. You can relax"}, booth.OK, "ok"
 	case hint == (booth.Text{}) && v.Live.Ready:
 		hint, level, icon = booth.Text{ZH: "很好，保持住", EN: "Perfect, hold it"}, booth.OK, "ok"
@@ -152,10 +174,47 @@ func (s *capture) update(v booth.View) {
 	if s.shown == 0 {
 		s.listTx.set(s.ui, booth.Text{})
 	}
+	s.heldBy = 0
+	if framing {
+		s.heldBy = float32(v.Capture.Held)
+	}
+	setVisible(s.held, s.heldBy > 0)
+	s.held.FillColor = tn.text
+	moves := framing && leads(icon) && v.Capture.Stopped == nil
+	setVisible(s.lead.bg, moves)
+	setVisible(s.leadIc.img, moves)
+	if moves {
+		s.leadIc.set(icon, colBrand)
+	}
+	s.leadTo = icon
+
 	s.back.label(booth.Text{ZH: "返回", EN: "Back"})
+	setVisible(s.auto, v.Capture.Offered && (framing || counting))
+	on := v.Capture.Auto
+	if on {
+		s.auto.label(booth.Text{ZH: "我自己按", EN: "I press"})
+		s.auto.setIcon("")
+	} else {
+		s.auto.label(booth.Text{ZH: "自动拍", EN: "Automatic"})
+		s.auto.setIcon("clock")
+	}
+	s.auto.onTap = func() { s.ui.send(booth.SetAuto{On: !on}) }
 	setVisible(s.back, framing || counting)
 	s.shutter.label(booth.Text{ZH: "拍照", EN: "Take the photo"})
-	s.shutter.setEnabled(framing)
+	if counting {
+		s.shutter.label(booth.Text{ZH: "马上拍", EN: "Now"})
+	}
+	s.shutter.setEnabled(framing || counting)
+}
+
+// leads tells whether the hint's sign is a way to move, which is shown on the
+// mirror too: that is where the student looks.
+func leads(icon string) bool {
+	switch icon {
+	case "arrow-left", "arrow-right", "arrow-up", "arrow-down", "closer", "further":
+		return true
+	}
+	return false
 }
 
 func (s *capture) layout(sp space) {
@@ -165,10 +224,11 @@ func (s *capture) layout(sp space) {
 	if area.w == 0 {
 		return // not placed yet: a frame came before the first view
 	}
-	var stage, side, back rect
+	var stage, side, back, auto rect
 	if s.ui.tall {
 		side, stage = area.cutBottom(520, gap)
-		back, _ = sp.rest.cutLeft(min(220, sp.rest.w), gap)
+		back, auto = sp.rest.cutLeft(min(220, sp.rest.w), gap)
+		auto, _ = auto.cutLeft(min(260, auto.w), gap)
 		side.h -= sp.actions.h + gap
 	} else {
 		side, stage = area.cutRight(sp.primary.w, gap)
@@ -204,8 +264,15 @@ func (s *capture) layout(sp space) {
 
 	if !s.ui.tall {
 		back, side = side.cutBottom(60, gap)
+		if s.auto.Visible() {
+			back, auto = back.cutLeft(back.w*0.44, gap)
+		}
 	}
 	place(s.back, back, k)
+	place(s.auto, auto, k)
+	s.layoutLead(pic)
+	place(s.moment, pic.inset(5), k)
+	s.moment.StrokeWidth = 10 * k
 	place(s.shutter, sp.primary, k)
 	hintH := min(side.h*0.48, 236)
 	hint, list := side.cutTop(hintH, gap)
@@ -223,6 +290,12 @@ func (s *capture) layout(sp space) {
 	s.number.layout(icon, k)
 	place(s.hintIc.img, icon.centred(icon.h, icon.h), k)
 	s.hintTx.layoutMid(words, k)
+
+	bar, _ := hint.insetXY(18, 0).cutBottom(8, 0)
+	bar.y -= 6
+	bar.h, bar.w = 6, bar.w*s.heldBy
+	place(s.held, bar, k)
+	s.held.CornerRadius = 3 * k
 
 	place(s.listBg.bg, list, k)
 	radius(s.listBg, k)
@@ -247,7 +320,25 @@ func (s *capture) layout(sp space) {
 		c.text.layout(words, k)
 		c.val.layout(val, k)
 	}
-	place(s.flash, sp.window, k)
+}
+
+// layoutLead puts the way to move at that edge of the mirror.
+func (s *capture) layoutLead(pic rect) {
+	const side = 104
+	at := pic.centred(side, side)
+	switch s.leadTo {
+	case "arrow-left":
+		at.x = pic.x + 20
+	case "arrow-right":
+		at.x = pic.x + pic.w - side - 20
+	case "arrow-up":
+		at.y = pic.y + 20
+	default:
+		at.y = pic.y + pic.h - side - 20
+	}
+	place(s.lead.bg, at, s.ui.k)
+	s.lead.bg.CornerRadius = side / 2 * s.ui.k
+	place(s.leadIc.img, at.inset(20), s.ui.k)
 }
 
 func abs(v float32) float32 { return max(v, -v) }

@@ -23,6 +23,8 @@ type review struct {
 	verTx    pair
 	rows     []checkLamp
 	more     *textBlock
+	burstTx  pair
+	thumbs   []thumb
 	ask      *panel
 	askTx    pair
 	manual   *button
@@ -31,11 +33,24 @@ type review struct {
 
 	w, h  int // of the portrait
 	shown int
+	extra int // of the checks, beyond those with a row
+	fine  int // of all of them, those that passed
+	taken int // frames of the burst
 	asks  bool
 }
 
 // maxChecks rows are shown; failing ones first.
 const maxChecks = 12
+
+// thumb is one frame of the burst.
+type thumb struct {
+	button *button
+	pic    *picture
+	word   *textBlock
+}
+
+// maxThumbs is the largest burst there is.
+const maxThumbs = 9
 
 func newReview(u *ui) screen {
 	s := &review{page: newPage(u)}
@@ -56,6 +71,11 @@ func newReview(u *ui) screen {
 		s.rows = append(s.rows, checkLamp{s.sign("note", colNote), s.page.text(17, false, colInk).mid(), v})
 	}
 	s.more = s.page.text(14, false, colMuted).line()
+	s.burstTx = s.pair(16, 13, true, colInk, colMuted)
+	for i := range maxThumbs {
+		b := s.page.button(fmt.Sprintf("frame-%d", i+1), lookPlain, "", nil)
+		s.thumbs = append(s.thumbs, thumb{b, s.picture(), s.page.text(13, false, colInk).centre().mid().line()})
+	}
 	s.ask = s.panel(colSurface, colWarn)
 	s.askTx = s.pair(16, 13, true, colInk, colMuted)
 	s.manual = s.page.button("manual-ok", lookPlain, "", nil)
@@ -70,6 +90,9 @@ func newReview(u *ui) screen {
 func (s *review) forget() {
 	s.portrait.set(nil)
 	s.before.set(nil)
+	for _, t := range s.thumbs {
+		t.pic.set(nil)
+	}
 	for _, r := range s.rows {
 		r.text.set("")
 		r.val.set("")
@@ -100,17 +123,21 @@ func (s *review) update(v booth.View) {
 	setVisible(s.beforeBg.bg, shot.Before != nil)
 
 	failed, warned := 0, 0
+	s.fine = 0
 	for _, c := range shot.Checks {
 		switch c.Status {
 		case "fail":
 			failed++
 		case "pass":
+			s.fine++
 		default:
 			warned++
 		}
 	}
 	level, words := booth.OK, booth.Text{ZH: "合格", EN: "Meets the rules"}
 	switch {
+	case shot.Picking != 0:
+		level, words = booth.Note, booth.Text{ZH: "正在制作选中的这张…", EN: "Making the chosen photo…"}
 	case shot.Problem != nil:
 		level, words = booth.Bad, booth.Text{ZH: "没有做成标准照，请重拍", EN: "No photo could be made: please retake"}
 	case shot.Verdict == "fail":
@@ -126,6 +153,7 @@ func (s *review) update(v booth.View) {
 
 	order := ranked(shot.Checks)
 	s.shown = min(len(order), maxChecks)
+	s.extra = len(order) - s.shown
 	for i, r := range s.rows {
 		on := i < s.shown
 		setVisible(r.icon.img, on)
@@ -145,10 +173,7 @@ func (s *review) update(v booth.View) {
 		r.text.set(line.In(s.ui.lang))
 		r.val.set(c.Value)
 	}
-	s.more.set("")
-	if n := len(order) - s.shown; n > 0 {
-		s.more.set(booth.Text{ZH: fmt.Sprintf("另外 %d 项合格", n), EN: fmt.Sprintf("%d more are fine", n)}.In(s.ui.lang))
-	}
+	s.updateBurst(shot)
 
 	s.asks = len(shot.ManualAsk) > 0
 	setVisible(s.ask.bg, s.asks)
@@ -176,6 +201,76 @@ func (s *review) update(v booth.View) {
 	s.retake.label(booth.Text{ZH: "重拍", EN: "Retake"})
 	s.accept.label(booth.Text{ZH: "满意，用这张", EN: "Use this photo"})
 	s.accept.setEnabled(shot.CanAccept)
+}
+
+// updateBurst shows the frames that can be chosen from.
+func (s *review) updateBurst(shot *booth.ShotView) {
+	s.taken = min(len(shot.Burst), len(s.thumbs))
+	s.burstTx.set(s.ui, booth.Text{})
+	if s.taken > 0 {
+		s.burstTx.set(s.ui, booth.Text{ZH: fmt.Sprintf("连拍 %d 张，点一下换一张", s.taken), EN: fmt.Sprintf("%d frames. Tap one to use it", s.taken)})
+	}
+	for i, t := range s.thumbs {
+		on := i < s.taken
+		setVisible(t.button, on)
+		t.pic.set(nil)
+		t.word.set("")
+		if !on {
+			continue
+		}
+		f := shot.Burst[i]
+		t.pic.set(f.Thumb)
+		t.word.colour = colMuted
+		switch {
+		case f.Seq == shot.Picking:
+			t.word.set("…")
+		case f.Flaw != (booth.Text{}):
+			t.word.set(f.Flaw.In(s.ui.lang))
+			t.word.colour = colWarn
+		case f.Best:
+			t.word.set(booth.Text{ZH: "推荐", EN: "Best"}.In(s.ui.lang))
+			t.word.colour = colOK
+		}
+		shown := f.Seq == shot.Seq && shot.Picking == 0 || f.Seq == shot.Picking
+		t.button.setLook(lookPlain)
+		if shown {
+			t.button.setLook(lookPrimary) // a frame of the brand's colour, and a tick in words
+			t.word.colour = colWhite
+			if t.word.text == "" {
+				t.word.set(booth.Text{ZH: "已选", EN: "Chosen"}.In(s.ui.lang))
+			} else if f.Seq != shot.Picking {
+				t.word.set("✓ " + t.word.text)
+			}
+		}
+		t.button.setEnabled(true)
+		t.button.onTap = func() { s.ui.send(booth.Pick{Seq: f.Seq}) }
+	}
+}
+
+// layoutBurst places the thumbs in r.
+func (s *review) layoutBurst(r rect) {
+	k := s.ui.k
+	if s.taken == 0 {
+		s.burstTx.layoutMid(r, k)
+		for _, t := range s.thumbs {
+			t.word.layout(rect{r.x, r.y, 1, r.h}, k)
+		}
+		return
+	}
+	const between = 8
+	n := float32(s.taken)
+	w := min((r.w-130-between*n)/n, r.h*0.7)
+	words, row := r.cutLeft(r.w-n*(w+between), between)
+	s.burstTx.layoutMid(words, k)
+	for i, t := range s.thumbs {
+		at := rect{row.x + float32(min(i, s.taken-1))*(w+between), row.y, w, row.h}
+		place(t.button, at, k)
+		t.button.a.set("")
+		pic, word := at.inset(4).cutTop(at.h-28, 2)
+		place(t.pic.img, pic.fitted(3.0/4), k)
+		t.word.size = 13
+		t.word.layout(word, k)
+	}
 }
 
 // ranked puts what needs attention first and keeps the given order otherwise.
@@ -257,6 +352,13 @@ func (s *review) layout(sp space) {
 		right.h = sp.actions.y - gap - right.y
 	}
 	verdict, col := right.cutTop(70, 12)
+	if s.taken > 0 {
+		var strip rect
+		strip, col = col.cutTop(116, 12)
+		s.layoutBurst(strip)
+	} else {
+		s.layoutBurst(rect{col.x, col.y, col.w, 1})
+	}
 	place(s.verdict.bg, verdict, k)
 	radius(s.verdict, k)
 	icon, words = verdict.insetXY(18, 4).cutLeft(34, 14)
@@ -313,8 +415,23 @@ func (d pair) caption(r rect, k float32) {
 
 func snap(v, px float32) float32 { return float32(int(v*px+0.5)) / px }
 
+// minRow is the least height of a check's row that can be read at the desk.
+const minRow = 25
+
 func (s *review) layoutChecks(col rect) {
 	k := s.ui.k
+	// As many rows as fit; those left out are the last, which are fine.
+	fit := s.shown
+	if float32(fit)*minRow > col.h {
+		fit = max(int((col.h-24)/minRow), 1)
+	}
+	s.more.set("")
+	if n := s.shown - fit + s.extra; n > 0 {
+		s.more.set(booth.Text{ZH: fmt.Sprintf("另外 %d 项", n), EN: fmt.Sprintf("%d more", n)}.In(s.ui.lang))
+		if s.fine >= n {
+			s.more.set(booth.Text{ZH: fmt.Sprintf("另外 %d 项合格", n), EN: fmt.Sprintf("%d more are fine", n)}.In(s.ui.lang))
+		}
+	}
 	if s.more.text != "" {
 		var foot rect
 		foot, col = col.cutBottom(22, 2)
@@ -322,9 +439,13 @@ func (s *review) layoutChecks(col rect) {
 	} else {
 		s.more.layout(col, k)
 	}
-	n := max(s.shown, 1)
+	n := max(fit, 1)
 	step := min(38, col.h/float32(n))
 	for i, c := range s.rows {
+		on := i < fit
+		setVisible(c.icon.img, on)
+		c.text.show(on)
+		c.val.show(on)
 		row := rect{col.x, col.y + float32(min(i, n-1))*step, col.w, step}
 		icon, words := row.cutLeft(20, 10)
 		side := min(19, step-2)

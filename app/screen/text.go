@@ -57,6 +57,9 @@ func (t *textBlock) line() *textBlock   { t.single = true; return t }
 
 func (t *textBlock) set(s string) { t.text = s }
 
+// show keeps the words but takes them off the screen.
+func (t *textBlock) show(on bool) { setVisible(t.box, on) }
+
 // height is what the block would need at its wanted size in the given width.
 func (t *textBlock) height(w, k float32) float32 { return t.heightAt(w, k, t.size) }
 

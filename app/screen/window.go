@@ -24,6 +24,9 @@ type Options struct {
 	OnIntent   func(booth.Intent) // required; called on the interface goroutine, so it must not block
 	Clock      func() time.Time   // for debouncing and scanner bursts; nil = time.Now
 	Title      string             // of the window, for window managers; "" = the product's name
+	// ShutterKey takes the photo beside the space bar: a pedal's or a remote's,
+	// by the names of the settings ("page-down", "f9", …); "" = none.
+	ShutterKey string
 }
 
 // minSide is the smallest window side at which a finger can hit every key.
@@ -41,8 +44,10 @@ type Window struct {
 	all     []screen
 	current screen
 	keys    keyboard
-	preview *Preview
-	size    fyne.Size
+	// shutterKey is the toolkit's name of the pedal's key; "" = none.
+	shutterKey fyne.KeyName
+	preview    *Preview
+	size       fyne.Size
 
 	view    booth.View // last applied; interface goroutine only
 	session string
@@ -59,7 +64,7 @@ type Window struct {
 // it a view with Show, then ShowAndRun. It must be called on the main goroutine,
 // before the app runs. It refuses a missing OnIntent and a window too small for
 // fingers.
-func New(app fyne.App, opts Options) (*Window, error) {
+func New(app fyne.App, opts Options) (_ *Window, err error) {
 	if opts.OnIntent == nil {
 		return nil, errors.New("make the booth's window: no OnIntent")
 	}
@@ -81,6 +86,9 @@ func New(app fyne.App, opts Options) (*Window, error) {
 	w := &Window{win: app.NewWindow(opts.Title), ui: u, size: size}
 	w.preview = newPreview()
 	w.keys = keyboard{clock: opts.Clock}
+	if w.shutterKey, err = shutterKey(opts.ShutterKey); err != nil {
+		return nil, fmt.Errorf("make the booth's window: %w", err)
+	}
 
 	capture := newCapture(u, w.preview)
 	eligible := newEligible(u)
@@ -213,7 +221,8 @@ func (w *Window) apply(v booth.View) {
 		w.ask.close()
 		w.keys.reset()
 	}
-	if v.State != w.view.State {
+	// A countdown that the question has stopped does not take the question away.
+	if v.State != w.view.State && (w.screens[v.State] != w.screens[w.view.State] || !visiting(v.State)) {
 		w.ask.close()
 	}
 	w.view = v

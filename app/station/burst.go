@@ -213,11 +213,11 @@ func flawText(f pipeline.Flaw) booth.Text {
 	case pipeline.FlawEyes:
 		return booth.Text{ZH: "眨眼", EN: "Blink"}
 	case pipeline.FlawMouth:
-		return booth.Text{ZH: "张嘴", EN: "Mouth open"}
+		return booth.Text{ZH: "张嘴", EN: "Mouth"}
 	case pipeline.FlawBlur:
-		return booth.Text{ZH: "不够清楚", EN: "Less sharp"}
+		return booth.Text{ZH: "有点虚", EN: "Blurry"}
 	case pipeline.FlawMotion:
-		return booth.Text{ZH: "在动", EN: "Moving"}
+		return booth.Text{ZH: "在动", EN: "Moved"}
 	case pipeline.FlawNone:
 	}
 	return booth.Text{}
