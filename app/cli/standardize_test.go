@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"image"
-	"image/color"
 	"image/draw"
 	"image/jpeg"
 	"image/png"
@@ -24,29 +23,45 @@ import (
 	"github.com/yunzhao-station/yunzhao/pipeline/codec"
 )
 
-// boothFrame draws a frame of a simulated booth: a grey wall with some noise and the
-// demo student's cut-out at (x, y), enlarged by scale.
+// sitter is where a person appears: the cut-out's upper left corner and scale.
+type sitter struct{ x, y, scale float64 }
+
+// boothFrame draws a frame of a simulated booth: a grey wall with some noise and,
+// perhaps, the demo student in the middle.
 func boothFrame(w, h int, student bool, seed uint64) (*image.RGBA, error) {
+	if !student {
+		return boothWith(w, h, [3]float64{205, 205, 205}, seed)
+	}
+	scale := .76 * float64(h) / 1080
+	return boothWith(w, h, [3]float64{205, 205, 205}, seed, sitter{float64(w)/2 - 550*scale, float64(h) - 1150*scale, scale})
+}
+
+// boothWith draws any number of people before a wall of any colour.
+func boothWith(w, h int, wall [3]float64, seed uint64, sitters ...sitter) (*image.RGBA, error) {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	p, err := people.Student()
 	if err != nil {
 		return nil, err
 	}
 	at := seed*2654435761 + 1
-	scale := .76 * float64(h) / 1080
-	left, top := float64(w)/2-550*scale, float64(h)-1150*scale
 	for y := range h {
 		for x := range w {
 			at = at*6364136223846793005 + 1442695040888963407
 			noise := float64(at>>40&1023+at>>50&1023)*(7./1023) - 7
-			u, v := int((float64(x)-left)/scale), int((float64(y)-top)/scale)
-			var fg color.NRGBA
-			if student && u >= 0 && v >= 0 {
-				fg = p.NRGBAAt(u, v)
+			px := wall
+			for _, s := range sitters {
+				u, v := (float64(x)-s.x)/s.scale, (float64(y)-s.y)/s.scale
+				if u < 0 || v < 0 {
+					continue
+				}
+				fg := p.NRGBAAt(int(u), int(v))
+				a := float64(fg.A) / 255
+				for c, f := range [3]uint8{fg.R, fg.G, fg.B} {
+					px[c] = px[c]*(1-a) + float64(f)*a
+				}
 			}
-			a := float64(fg.A) / 255
-			for c, f := range [3]uint8{fg.R, fg.G, fg.B} {
-				m.Pix[y*m.Stride+4*x+c] = uint8(min(max(205*(1-a)+float64(f)*a+noise, 0), 255))
+			for c := range px {
+				m.Pix[y*m.Stride+4*x+c] = uint8(min(max(px[c]+noise, 0), 255))
 			}
 			m.Pix[y*m.Stride+4*x+3] = 255
 		}
@@ -284,22 +299,68 @@ func TestStandardizeSeveralStandards(t *testing.T) {
 	}
 }
 
+// Whatever is wrong with the picture or the plate: exit 3, a reason for a person
+// in the report, and no file.
 func TestStandardizeRefusals(t *testing.T) {
 	d := newDesk(t)
-	for name, tc := range map[string]struct{ args, id string }{
-		"nobody":        {"empty.jpg --plate empty.jpg", "single_face"},
-		"nobody forced": {"empty.jpg --plate empty.jpg --force", "single_face"},
-		"plate size":    {"frame.jpg --plate small.jpg", "plate"},
+	wall := [3]float64{205, 205, 205}
+	for name, tc := range map[string]struct {
+		wall [3]float64
+		who  []sitter
+	}{
+		"two.jpg":   {wall, []sitter{{250, 240, .7}, {850, 330, .62}}},
+		"far.jpg":   {wall, []sitter{{560, 560, .3}}},
+		"high.jpg":  {wall, []sitter{{300, -60, .76}}},
+		"left.jpg":  {wall, []sitter{{-330, 205, .76}}},
+		"right.jpg": {wall, []sitter{{930, 205, .76}}},
+		"near.jpg":  {wall, []sitter{{-180, -90, 1.6}}},
+		"low.jpg":   {wall, []sitter{{300, 640, .76}}},
+		"half.jpg":  {wall, []sitter{{-450, 205, .76}}}, // the frame's edge runs through the face
+		"blue.jpg":  {[3]float64{60, 110, 190}, nil},    // another booth's backdrop
 	} {
-		exit, out, errs := d.run("standardize " + tc.args + " --out photo.jpg --report r.json --alpha a.png")
+		m, err := boothWith(1440, 1080, tc.wall, 7, tc.who...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := codec.EncodeRGBA(nil, m, 92, codec.S422)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(d.path(name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for args, tc := range map[string]struct{ id, zh string }{
+		"empty.jpg --plate empty.jpg":         {"single_face", "没有看到人脸"},
+		"empty.jpg --plate empty.jpg --force": {"single_face", "没有看到人脸"},
+		"empty.jpg":                           {"single_face", "没有看到人脸"},
+		"half.jpg --plate empty.jpg":          {"single_face", "没有看到人脸"},
+		"two.jpg --plate empty.jpg":           {"single_face", "其他人"},
+		"two.jpg":                             {"single_face", "其他人"},
+		"far.jpg --plate empty.jpg":           {"inter_eye_distance", "坐近"},
+		"high.jpg --plate empty.jpg":          {"crown_margin", "坐低"},
+		"left.jpg --plate empty.jpg":          {"centred", "向左（您的左手边）移约"},
+		"right.jpg --plate empty.jpg":         {"centred", "向右（您的右手边）移约"},
+		"near.jpg --plate empty.jpg":          {"crown_margin", "后退"},
+		"low.jpg --plate empty.jpg":           {"eye_line", "坐高约"},
+		"frame.jpg --plate small.jpg":         {"plate", "640×480"},
+		"frame.jpg --plate small.jpg --force": {"plate", "640×480"},
+		"frame.jpg --plate blue.jpg":          {"plate", "同一背景"},
+	} {
+		exit, out, errs := d.run("standardize " + args + " --out photo.jpg --report r.json --alpha a.png")
 		if exit != exitRefused || errs != "" || !strings.Contains(out, "没有写出照片") {
-			t.Errorf("%s: exit %d\n%s%s", name, exit, out, errs)
+			t.Errorf("%s: exit %d\n%s%s", args, exit, out, errs)
 		}
 		if d.has("photo.jpg") || d.has("a.png") {
-			t.Errorf("%s: a photo was written", name)
+			t.Errorf("%s: a photo was written", args)
 		}
-		if c := findCheck(t, d.report("r.json"), tc.id); c.Status != pipeline.Fail || tc.id == "single_face" && (c.Value == nil || *c.Value != 0) {
-			t.Errorf("%s: %+v", name, c)
+		r := d.report("r.json")
+		c := findCheck(t, r, tc.id)
+		if c.Status != pipeline.Fail || !strings.Contains(c.MessageZH, tc.zh) || c.MessageEN == "" || r.Verdict != pipeline.Fail || r.Output != nil {
+			t.Errorf("%s: %+v", args, c)
+		}
+		if strings.HasPrefix(tc.zh, "没有看到") && (c.Value == nil || *c.Value != 0 || r.Face != nil) {
+			t.Errorf("%s: no face, but %+v", args, c)
 		}
 	}
 }
