@@ -28,16 +28,19 @@ func TestRecalibrateOnlyWithNobodyHere(t *testing.T) {
 		"idle":          {func(*desk) {}, 1, Text{}},
 		"identifying":   {func(d *desk) { d.do(Start{}) }, 0, textCalibrateLast},
 		"reviewing":     {func(d *desk) { d.identify(rec("a", "none", "none")).toReview() }, 0, textCalibrateLast},
-		"under way":     {func(d *desk) { d.do(Recalibrate{}) }, 0, Text{}},
+		"under way":     {func(d *desk) { d.staff(RoleOperator).do(Recalibrate{}) }, 0, Text{}},
 		"camera away":   {func(d *desk) { d.say(CameraChanged{Problem: Text{"断开", "away"}}) }, 0, textCameraWait},
 		"camera back":   {func(d *desk) { d.say(CameraChanged{}); d.say(CameraChanged{Working: true}) }, 1, Text{}},
-		"after another": {func(d *desk) { d.do(Recalibrate{}); d.say(CalibrationDone{}) }, 1, Text{}},
+		"after another": {func(d *desk) { d.staff(RoleOperator).do(Recalibrate{}).say(CalibrationDone{}) }, 1, Text{}},
 		"door closed":   {func(d *desk) { d.say(noPlate()) }, 1, Text{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t)
 			c.reach(d)
 			before := d.m.State()
+			if !d.m.authorised() {
+				d.staff(RoleOperator)
+			}
 			d.do(Recalibrate{Fresh: true})
 			if n := d.calibrations(); n != c.asked {
 				t.Fatalf("asked for %d calibrations, want %d", n, c.asked)
@@ -59,6 +62,10 @@ func TestRecalibrateOnlyWithNobodyHere(t *testing.T) {
 func TestNobodySitsDownWhileTheBackdropIsPhotographed(t *testing.T) {
 	d := newDesk(t)
 	d.do(Recalibrate{})
+	if d.calibrations() != 0 {
+		t.Fatal("a student may photograph the backdrop")
+	}
+	d.staff(RoleOperator).do(Recalibrate{}).do(CloseOperator{})
 	d.say(CalibrationProgress{Got: 3, Want: 12})
 	d.do(Start{}).want(Idle)
 	d.do(Wedge{Text: "5678"}).want(Idle)
@@ -80,7 +87,7 @@ func TestRefusedCalibrationSaysWhy(t *testing.T) {
 	old := PlateView{ID: "abc", TakenAt: t0, Camera: "usb", Frames: 12}
 	alarm := &Text{"左侧灯灭了", "left lamp off"}
 	d.say(PlateChanged{Plate: old, Alarm: alarm})
-	d.do(Recalibrate{})
+	d.staff(RoleOperator).do(Recalibrate{}).do(CloseOperator{})
 	lines := []CalibrationLine{{ID: "person", Level: Bad, Text: Text{"有人", "somebody"}}, {ID: "sharp", Level: Warn, Text: Text{"不知", "unknown"}}}
 	d.say(CalibrationDone{Lines: lines})
 	v := d.view()

@@ -38,7 +38,7 @@ type CaptureView struct {
 }
 
 // automatic tells whether the countdown may start by itself now.
-func (m *Machine) automatic() bool { return m.cfg.Auto && !m.capture.byHand }
+func (m *Machine) automatic() bool { return m.cfg.Auto && !m.capture.byHand && !m.op.open }
 
 // obstacle is why no photo may be taken now, by itself or by hand; nil when
 // nothing stands against it. It is asked again when the countdown ends: a
@@ -208,7 +208,7 @@ func (m *Machine) pick(seq uint64) {
 		}
 		// Exceptions and answers belong to the photo they were given for.
 		m.overrides = keepCaptured(m.overrides)
-		m.shot.ManualOK = false
+		m.shot.ManualOK, m.shot.ManualNot = false, nil
 		m.shot.Picking = seq
 		m.audit("shot.picked", "")
 		m.emit(Develop{Session: m.session, Attempt: m.attempt, Seq: seq, Spec: m.record.Spec})

@@ -161,16 +161,22 @@ type (
 		Attempt   int
 		Seq       uint64 // of the frame that is shown
 		Record    Record
-		Overrides []Override
+		Overrides []Overridden
 		ManualOK  bool
+		Operator  Staff  // who last decided something in this visit; zero: nobody
 		Consent   string // version agreed to
 		Flagged   bool
 		Payment   string
+		Marked    Marked // why Payment is what it is, where staff said so
 	}
 	// SavePayment makes an operator's decision about the fee durable.
 	SavePayment struct{ BatchID, Ref, State, Reason string }
 	// Audit is one line of the audit log; it never holds personal data.
-	Audit struct{ Session, Event, Detail string }
+	Audit struct {
+		Session, Event, Detail string
+		By                     Staff  // zero: the student or the station itself
+		Value, Limit           string // of the check that was overridden
+	}
 )
 
 func (BeginSession) effect() {}

@@ -6,25 +6,30 @@ type Intent interface{ intent() }
 
 // Intents of the student and the operator.
 type (
-	Start         struct{}                         // 开始
-	Key           struct{ Rune rune }              // digit, letter; '\b' erases one, 0x7f clears
-	SetDoc        struct{ Doc DocType }            // choose the document type
-	Submit        struct{}                         // look the typed number up
-	Wedge         struct{ Text string }            // a scanner or card reader typed this and Enter
-	Choose        struct{ Index int }              // one of Candidates
-	Reveal        struct{ Held bool }              // hold-to-reveal
-	FlagInfo      struct{}                         // 信息有误
-	NotMe         struct{}                         // 这不是我: wipe, back to Identify
-	Continue      struct{}                         // the screen's main button, wherever there is just one way on
-	Back          struct{}                         // one step back, where it is allowed
-	Decline       struct{}                         // consent refused
-	Shutter       struct{}                         // take the photo now (button, space, pedal)
-	SetAuto       struct{ On bool }                // 自动拍 or 我自己按, for this visit
-	Cover         struct{ On bool }                // a question lies over the mirror: nothing starts by itself
-	Pick          struct{ Seq uint64 }             // from Review: another frame of the burst
-	Retake        struct{}                         // from Review
-	Accept        struct{}                         // from Review to Confirm
-	ManualAnswer  struct{ OK bool }                // operator: 全部符合 or not
+	Start    struct{}              // 开始
+	Key      struct{ Rune rune }   // digit, letter; '\b' erases one, 0x7f clears
+	SetDoc   struct{ Doc DocType } // choose the document type
+	Submit   struct{}              // look the typed number up
+	Wedge    struct{ Text string } // a scanner or card reader typed this and Enter
+	Choose   struct{ Index int }   // one of Candidates
+	Reveal   struct{ Held bool }   // hold-to-reveal
+	FlagInfo struct{}              // 信息有误
+	NotMe    struct{}              // 这不是我: wipe, back to Identify
+	Continue struct{}              // the screen's main button, wherever there is just one way on
+	Back     struct{}              // one step back, where it is allowed
+	Decline  struct{}              // consent refused
+	Shutter  struct{}              // take the photo now (button, space, pedal)
+	SetAuto  struct{ On bool }     // 自动拍 or 我自己按, for this visit
+	Cover    struct{ On bool }     // a question lies over the mirror: nothing starts by itself
+	Pick     struct{ Seq uint64 }  // from Review: another frame of the burst
+	Retake   struct{}              // from Review
+	Accept   struct{}              // from Review to Confirm
+	// ManualAnswer is the staff's: 全部符合, or which of the manual checks are not
+	// met.
+	ManualAnswer struct {
+		OK  bool
+		Not []string
+	}
 	Override      struct{ CheckID, Reason string } // operator lets a failed check through, on record
 	ConfirmSubmit struct{}                         // seal it
 	PaymentMark   struct{ State, Reason string }   // operator: deferred or waived with a reason

@@ -63,6 +63,8 @@ type Config struct {
 	// student may still choose the button.
 	Auto bool
 	Lens Lens // where the camera stands beside the screen
+	// Operator is how staff are let in.
+	Operator OperatorConfig
 }
 
 // Machine is the booth's state. It is not safe for concurrent use: one
@@ -94,7 +96,9 @@ type Machine struct {
 	countEnds   time.Time
 	attempt     int
 	shot        *ShotView
-	overrides   []Override
+	overrides   []Overridden
+	marked      Marked // why the payment is what it is
+	decided     Staff  // who last decided something in this visit
 	saved       *SavedView
 
 	nextToken int
@@ -110,6 +114,9 @@ type Machine struct {
 	retakes     []RetakeItem
 	pending     int
 	online      bool
+
+	op     operator
+	locked *LockedView // while Locked
 
 	effects []Effect
 }
@@ -128,7 +135,9 @@ func New(cfg Config) (*Machine, error) {
 	if cfg.DefaultLang == "" {
 		cfg.DefaultLang = ZH
 	}
-	return &Machine{cfg: cfg, state: Idle, lang: cfg.DefaultLang, doc: DocResident}, nil
+	m := &Machine{cfg: cfg, state: Idle, lang: cfg.DefaultLang, doc: DocResident}
+	m.startLocked()
+	return m, nil
 }
 
 // State tells where the visit stands.
@@ -141,6 +150,7 @@ func (m *Machine) Session() string { return m.session }
 func (m *Machine) Do(now time.Time, in Intent) []Effect {
 	m.begin(now)
 	m.touch()
+	m.touchOperator()
 	m.intent(in)
 	return m.effects
 }
@@ -184,6 +194,7 @@ func (m *Machine) NextTick() time.Time {
 	}
 	sooner(m.capture.stoppedUntil)
 	sooner(m.revealUntil)
+	m.operatorNext(sooner)
 	sooner(m.toastUntil)
 	return next
 }
@@ -216,7 +227,7 @@ func (m *Machine) begin(now time.Time) {
 func (m *Machine) emit(e Effect) { m.effects = append(m.effects, e) }
 
 func (m *Machine) audit(event, detail string) {
-	m.emit(Audit{Session: m.session, Event: event, Detail: detail})
+	m.emit(Audit{Session: m.session, Event: event, Detail: detail, By: m.Operator()})
 }
 
 func (m *Machine) say(t Text) {
@@ -226,6 +237,9 @@ func (m *Machine) say(t Text) {
 
 // wait is how long the present screen waits for people; 0 means for ever.
 func (m *Machine) wait() time.Duration {
+	if m.op.open {
+		return 0 // staff are here: the visit waits for them
+	}
 	t := m.cfg.Timing
 	switch m.state {
 	case Identify:
@@ -282,6 +296,7 @@ func (m *Machine) clearVisit() {
 	m.flagged, m.consented = false, false
 	m.claim, m.live, m.capture = ClaimView{}, LiveView{}, capture{}
 	m.attempt, m.shot, m.overrides, m.saved = 0, nil, nil, nil
+	m.marked, m.decided = Marked{}, Staff{}
 	m.sealFault = nil
 	m.toast, m.toastUntil = nil, time.Time{}
 }
@@ -302,6 +317,9 @@ func (m *Machine) end(reason string, to State) {
 }
 
 func (m *Machine) intent(in Intent) {
+	if m.operatorIntent(in) {
+		return
+	}
 	switch in := in.(type) {
 	case ToggleLang:
 		if m.lang == ZH {
@@ -518,9 +536,8 @@ func (m *Machine) eligible(in Intent) {
 			m.say(textFlagged)
 		}
 	case Override:
-		if m.record != nil && in.CheckID == CheckCaptured && in.Reason != "" && m.record.Capture != "approved" {
-			m.overrides = append(m.overrides, in)
-			m.audit("override", in.CheckID+": "+in.Reason)
+		if m.record != nil && in.CheckID == CheckCaptured && knownReason(captureReasons, in.Reason) && m.record.Capture != "approved" {
+			m.override(in, m.record.Capture, "")
 			m.enter(Consent)
 		}
 	case Continue:
@@ -594,19 +611,11 @@ func (m *Machine) review(in Intent) {
 		m.pick(in.Seq)
 	case ManualAnswer:
 		if m.shot != nil && m.shot.Picking == 0 {
-			m.shot.ManualOK = in.OK
-			m.audit("manual.answer", map[bool]string{true: "all_ok", false: "not_ok"}[in.OK])
+			m.manualAnswer(in)
 		}
 	case Override:
-		if m.shot == nil || m.shot.Picking != 0 || in.Reason == "" || m.overridden(in.CheckID) {
-			return
-		}
-		for _, c := range m.shot.Checks {
-			if c.ID == in.CheckID && c.Status == "fail" {
-				m.overrides = append(m.overrides, in)
-				m.audit("override", in.CheckID+": "+in.Reason)
-				return
-			}
+		if m.shot != nil && m.shot.Picking == 0 {
+			m.overrideShot(in)
 		}
 	case Accept, Continue:
 		switch {
@@ -616,7 +625,7 @@ func (m *Machine) review(in Intent) {
 			m.say(textNoPortrait)
 		case !m.acceptable():
 			m.say(textFailing)
-		case len(m.shot.ManualAsk) > 0 && !m.shot.ManualOK:
+		case !m.manualDone():
 			m.say(textManual)
 		default:
 			m.enter(Confirm)
@@ -624,8 +633,8 @@ func (m *Machine) review(in Intent) {
 	}
 }
 
-func keepCaptured(o []Override) []Override {
-	var kept []Override
+func keepCaptured(o []Overridden) []Overridden {
+	var kept []Overridden
 	for _, x := range o {
 		if x.CheckID == CheckCaptured {
 			kept = append(kept, x)
@@ -669,7 +678,7 @@ func (m *Machine) submit() {
 	m.enter(Sealing)
 	m.emit(Seal{
 		Session: m.session, Attempt: m.attempt, Seq: m.shot.Seq, Record: *m.record,
-		Overrides: append([]Override(nil), m.overrides...), ManualOK: m.shot.ManualOK,
+		Overrides: append([]Overridden(nil), m.overrides...), ManualOK: m.shot.ManualOK, Operator: m.decided, Marked: m.marked,
 		Consent: m.record.Consent.Version, Flagged: m.flagged, Payment: m.record.Payment,
 	})
 }
@@ -688,13 +697,15 @@ func (m *Machine) finish() {
 const GuardNoPlate = "no-plate"
 
 func (m *Machine) markPayment(in PaymentMark) {
-	if m.record == nil || in.Reason == "" || (in.State != "deferred" && in.State != "waived") {
+	if m.record == nil || !knownReason(paymentReasons[in.State], in.Reason) || paymentReasons[in.State] == nil {
 		return
 	}
-	if m.record.Payment == "paid" {
+	if m.record.Payment == "paid" || m.record.Payment == "none" || m.state == Sealing || m.state == Done {
 		return
 	}
 	m.record.Payment = in.State
+	m.marked, m.decided = Marked{Reason: in.Reason, By: m.Operator()}, m.Operator()
+	m.op.notice = &textMarked
 	m.audit("payment."+in.State, in.Reason)
 	m.emit(SavePayment{BatchID: m.record.BatchID, Ref: m.record.Ref, State: in.State, Reason: in.Reason})
 }
@@ -774,6 +785,15 @@ func (m *Machine) report(ev Event) {
 		m.calibrationDone(ev)
 	case PlateChanged:
 		m.calibration.Plate, m.calibration.Alarm = ev.Plate, ev.Alarm
+	case PINChecked:
+		m.pinChecked(ev)
+	case HouseChanged:
+		m.op.status, m.op.day = ev.Status, ev.Day
+	case StaffNotice:
+		if m.op.staff.Role != "" {
+			t := ev.Text
+			m.op.notice = &t
+		}
 	}
 }
 
@@ -787,6 +807,7 @@ func (m *Machine) shoot() {
 }
 
 func (m *Machine) tick() {
+	m.operatorTick()
 	if m.blind() {
 		m.stopCountdown(textHoldStill)
 		return

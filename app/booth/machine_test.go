@@ -196,9 +196,16 @@ func TestAlreadyCaptured(t *testing.T) {
 				t.Fatalf("open %v, want %v", got, c.open)
 			}
 			if !c.open {
+				d.do(Override{CheckID: CheckCaptured, Reason: "change_request"})
+				d.want(Eligible) // nobody has unlocked anything
+				d.staff(RoleOperator)
+				if can := d.view().Operator.Can.Captured; can != c.override {
+					t.Errorf("offered: %v, want %v", can, c.override)
+				}
 				d.do(Override{CheckID: CheckCaptured})
-				d.want(Eligible) // without a reason nothing happens
-				d.do(Override{CheckID: CheckCaptured, Reason: "change request"})
+				d.do(Override{CheckID: CheckCaptured, Reason: "because"})
+				d.want(Eligible) // without a reason from the list nothing happens
+				d.do(Override{CheckID: CheckCaptured, Reason: "change_request"})
 				if got := d.m.State() == Consent; got != c.override {
 					t.Fatalf("override %v, want %v", got, c.override)
 				}
@@ -211,8 +218,13 @@ func TestReviewRefusesFailingPhoto(t *testing.T) {
 	d := newDesk(t)
 	d.identify(rec("r", "none", "none")).toReview(CheckLine{ID: "roll", Status: "fail"})
 	d.do(Accept{}).want(Review)
-	d.do(Override{CheckID: "yaw", Reason: "x"}).do(Accept{}).want(Review)
-	d.do(Override{CheckID: "roll", Reason: "medical"}).do(Accept{}).want(Confirm)
+	d.do(Override{CheckID: "roll", Reason: "medical"}).do(Accept{}).want(Review) // no student lets a check through
+	d.staff(RoleOperator)
+	d.do(Override{CheckID: "yaw", Reason: "medical"}).do(Override{CheckID: "roll", Reason: "x"})
+	if v := d.view(); v.Shot.CanAccept {
+		t.Fatal("another check, or a reason not on the list, let it through")
+	}
+	d.do(Override{CheckID: "roll", Reason: "medical"}).do(CloseOperator{}).do(Accept{}).want(Confirm)
 	d.do(Back{}).do(Retake{}).want(Framing).do(Shutter{})
 	d.pass(3 * time.Second)
 	d.say(PortraitDone{Session: d.id(), Attempt: 2, Portrait: image.NewRGBA(image.Rect(0, 0, 1, 1)), Verdict: "fail", Checks: []CheckLine{{ID: "roll", Status: "fail"}}}).want(Review)
@@ -390,7 +402,9 @@ func TestNoStudentReachesAnother(t *testing.T) {
 		Decline{},
 		FlagInfo{},
 		FaultAction{Code: "seal-failed"},
-		PaymentMark{State: "waived", Reason: "x"},
+		PaymentMark{State: "waived", Reason: "hardship"},
+		OpenOperator{},
+		CloseOperator{},
 		SetAuto{On: true},
 		SetAuto{},
 		Cover{On: true},

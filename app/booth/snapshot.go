@@ -53,7 +53,7 @@ func (m *Machine) View() View {
 	}
 	if m.shot != nil {
 		s := *m.shot
-		s.CanAccept = m.acceptable() && s.Picking == 0 && (len(s.ManualAsk) == 0 || s.ManualOK)
+		s.CanAccept = m.acceptable() && s.Picking == 0 && m.manualDone()
 		v.Shot = &s
 	}
 	if m.saved != nil {
@@ -66,6 +66,7 @@ func (m *Machine) View() View {
 		v.Next = &n
 	}
 	v.Fault = m.fault()
+	v.Operator, v.Locked = m.operatorView(), m.lockedView()
 	return v
 }
 

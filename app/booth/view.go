@@ -85,9 +85,11 @@ type View struct {
 	Toast       *Text        // one line that explains the last refusal
 	Lamps       Lamps
 	Calibration CalibrationView
-	Retakes     []RetakeItem // rejected photos: recall these students
-	Simulated   bool         // the camera is the simulated booth: say so plainly
-	Demo        bool         // demo data, embedded central: say so plainly
+	Retakes     []RetakeItem  // rejected photos: recall these students
+	Operator    *OperatorView // covers everything; nil = closed
+	Locked      *LockedView   // what the lock screen says
+	Simulated   bool          // the camera is the simulated booth: say so plainly
+	Demo        bool          // demo data, embedded central: say so plainly
 }
 
 // DocType is what the student identifies with.
@@ -185,6 +187,7 @@ type CheckLine struct {
 	Title   Text
 	Status  string // pass, warn, fail, manual, unknown
 	Value   string // "3.1°", already formatted; "" = none
+	Limit   string // "≤ 5°", likewise
 	Message Text
 }
 
@@ -202,6 +205,7 @@ type ShotView struct {
 	// ManualAsk lists the rules only a person can judge; ManualOK is the operator's answer (全部符合).
 	ManualAsk []CheckLine
 	ManualOK  bool
+	ManualNot []string // ids that staff said are not met
 	CanAccept bool
 	TookMS    int // shutter → portrait
 }

@@ -190,3 +190,24 @@ func (c PinListCmd) Run(s *streams) error {
 	}
 	return nil
 }
+
+// PINs of the demonstration, printed at each start. A station in service has
+// none until somebody sets one.
+const (
+	demoPIN      = "4071"
+	demoAdminPIN = "908172"
+)
+
+// demoPINs gives the demonstration's staff their PINs, once.
+func demoPINs(dir string, log *slog.Logger) error {
+	pins := station.OpenPINs(dir, nil)
+	owners, err := pins.Owners()
+	if err == nil && len(owners) == 0 {
+		err = errors.Join(pins.Set(booth.Staff{Role: booth.RoleOperator}, demoPIN), pins.Set(booth.Staff{Role: booth.RoleAdmin}, demoAdminPIN))
+	}
+	if err != nil {
+		return fmt.Errorf("演示 PIN / demonstration's PINs: %w", err)
+	}
+	log.Info("demo staff: hold the name at the top left, or press F12", "operator_pin", demoPIN, "admin_pin", demoAdminPIN)
+	return nil
+}

@@ -107,6 +107,11 @@ func (c RunCmd) Run(s *streams) error {
 	}
 	params := parts.params
 	params.Window = window
+	if c.Demo {
+		if err := demoPINs(dir, log); err != nil {
+			return err
+		}
+	}
 	st, err = station.New(params)
 	if err != nil {
 		return err

@@ -70,6 +70,8 @@ func (c SimulateCmd) Run(s *streams) error {
 			return fmt.Errorf("名单没有取到 / the roster was not fetched: %w", err)
 		}
 	}
+	// Whoever runs this has the station's files: no PIN stands between them.
+	p.params.Standing = &booth.Staff{ID: "simulate", Role: booth.RoleOperator}
 	st, err := station.New(p.params)
 	if err != nil {
 		return err
@@ -238,14 +240,14 @@ func (s *simulation) session(ctx context.Context, who wire.Student) error {
 		}
 	}
 	if v.Payment.State == string(wire.PaymentUnpaid) {
-		s.st.Send(booth.PaymentMark{State: string(wire.PaymentWaived), Reason: "simulation"})
+		s.st.Send(booth.PaymentMark{State: string(wire.PaymentWaived), Reason: booth.ReasonSimulated})
 	}
 	s.st.Send(booth.Continue{})
 	if v, err = s.wait(ctx, "consent or a refusal", func(v booth.View) bool { return v.State == booth.Consent || v.Toast != nil }); err != nil {
 		return err
 	}
 	if v.State != booth.Consent {
-		s.st.Send(booth.Override{CheckID: booth.CheckCaptured, Reason: "simulation"})
+		s.st.Send(booth.Override{CheckID: booth.CheckCaptured, Reason: booth.ReasonSimulated})
 		if _, err = s.wait(ctx, "consent", func(v booth.View) bool { return v.State == booth.Consent }); err != nil {
 			return err
 		}

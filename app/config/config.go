@@ -31,6 +31,8 @@ type Config struct {
 	Sound   Sound   `toml:"sound"`
 	Central Central `toml:"central"`
 	Outbox  Outbox  `toml:"outbox"`
+
+	Operator Operator `toml:"operator"`
 }
 
 // Station tells who this is.
@@ -102,6 +104,8 @@ func Default() Config {
 		Capture: Capture{Auto: true, Burst: 5, Lens: "above"},
 		Sound:   Sound{Mode: "auto", Voice: true, Volume: 70},
 		Outbox:  Outbox{FreeFloorMB: 512, MaxPending: 5000, RetainDays: 30},
+
+		Operator: defaultOperator(),
 	}
 }
 
@@ -184,6 +188,10 @@ func (c Config) Validate() error {
 	between("outbox.free_floor_mb", c.Outbox.FreeFloorMB, 64, 1<<20)
 	between("outbox.max_pending", c.Outbox.MaxPending, 10, 1_000_000)
 	between("outbox.retain_days", c.Outbox.RetainDays, 1, 3650)
+	errs = append(errs, c.Operator.validate()...)
+	if k := c.Operator.Key; k != "" && k == c.Capture.ShutterKey {
+		errs = append(errs, fmt.Errorf("operator.key = %q: capture.shutter_key has it already", k))
+	}
 	return errors.Join(errs...)
 }
 

@@ -28,6 +28,11 @@ func TestParse(t *testing.T) {
 		{"a key that scanners type", "[capture]\nshutter_key = \"b\"\n", `capture.shutter_key = "b"`},
 		{"sound", "[sound]\nmode = \"loud\"\n", `sound.mode = "loud": must be one of auto, on, off`},
 		{"volume", "[sound]\nvolume = 110\n", "sound.volume = 110"},
+		{"operator", "[operator]\nidle_s = 30\nkey = \"f10\"\ncorner = false\nmanual_pin = true\n", ""},
+		{"operator idle", "[operator]\nidle_s = 5\n", "operator.idle_s = 5: must be between 15 and 900"},
+		{"operator key", "[operator]\nkey = \"A\"\n", "operator.key = \"A\""},
+		{"one key for two", "[operator]\nkey = \"f9\"\n[capture]\nshutter_key = \"f9\"\n", "operator.key"},
+		{"no way in", "[operator]\nkey = \"\"\ncorner = false\n", "nobody reaches the operator page"},
 		{"not toml", "[[[", "toml"},
 		{"wrong type", "[times]\ncountdown_s = \"three\"\n", "toml"},
 	} {

@@ -124,9 +124,19 @@ func (d *desk) meet(ctx context.Context) (err error) {
 	return nil
 }
 
-// open waits until the first student may come.
+// open waits until the first student may come. A kiosk that was killed begins on
+// its lock screen, where staff confirm that they have read it.
 func (d *desk) open(ctx context.Context) error {
-	_, err := d.kiosk.WaitFor(ctx, "open for the first student", func(s remote.State) bool {
+	s, err := d.client.State(ctx)
+	if err != nil {
+		return err
+	}
+	if s.State == "locked" {
+		if err := d.tap(ctx, "unlock"); err != nil {
+			return err
+		}
+	}
+	_, err = d.kiosk.WaitFor(ctx, "open for the first student", func(s remote.State) bool {
 		fault, _ := s.Field("fault")
 		return s.State == "idle" && fault == nil && s.Lamps["plate"].Level == "ok"
 	})

@@ -17,6 +17,7 @@ type locked struct {
 	pad    []*button
 	unlock *button
 	pin    []rune
+	noPIN  bool // none was ever set: a plain confirmation will do
 }
 
 // maxPIN digits are taken; more are ignored.
@@ -70,7 +71,7 @@ func (s *locked) submit() {
 	clear(s.pin)
 	s.pin = nil
 	s.show()
-	if pin != "" {
+	if pin != "" || s.noPIN {
 		s.ui.send(booth.Unlock{PIN: pin})
 	}
 }
@@ -79,14 +80,15 @@ func (s *locked) submit() {
 func (s *locked) show() {
 	s.dots.set(strings.Repeat("●", len(s.pin)))
 	s.dots.layout(s.dots.laid.area, s.ui.k)
-	s.unlock.setEnabled(len(s.pin) > 0)
+	s.unlock.setEnabled(len(s.pin) > 0 || s.noPIN)
 }
 
-func (s *locked) update(booth.View) {
+func (s *locked) update(v booth.View) {
+	s.noPIN = v.Locked != nil && v.Locked.NoPIN
 	s.head.set(s.ui, booth.Text{ZH: "请工作人员输入 PIN", EN: "Staff: enter your PIN"})
 	s.dots.set(strings.Repeat("●", len(s.pin)))
 	s.unlock.label(booth.Text{ZH: "解锁", EN: "Unlock"})
-	s.unlock.setEnabled(len(s.pin) > 0)
+	s.unlock.setEnabled(len(s.pin) > 0 || s.noPIN)
 }
 
 func (s *locked) layout(sp space) {

@@ -77,10 +77,11 @@ type auditLog struct {
 	key ed25519.PrivateKey
 	log *slog.Logger
 
-	mu   sync.Mutex
-	f    *os.File
-	n    uint64
-	head string
+	mu     sync.Mutex
+	f      *os.File
+	n      uint64
+	head   string
+	broken bool // a log that was changed lies beside this one
 
 	wake chan struct{}
 	done chan struct{}
@@ -126,6 +127,11 @@ func openAudit(dir string, key ed25519.PrivateKey, log *slog.Logger) (*auditLog,
 	if err := a.checkpoint(false); err != nil {
 		return nil, errors.Join(err, a.f.Close())
 	}
+	aside, err := filepath.Glob(filepath.Join(dir, auditBrokenGlob))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("station: audit log: %w", err), a.f.Close())
+	}
+	a.broken = len(aside) > 0
 	go a.keepHead()
 	if broken != "" {
 		if _, err := a.append(AuditEntry{At: time.Now(), Event: "audit.broken", Detail: broken}); err != nil {
@@ -211,6 +217,14 @@ func (a *auditLog) chainHead() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.head
+}
+
+// state is how many entries there are, and whether a log that was changed lies
+// beside this one.
+func (a *auditLog) state() (entries uint64, broken bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.n, a.broken
 }
 
 // sync makes everything written so far durable; it is called when a packet is.

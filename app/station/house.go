@@ -91,6 +91,7 @@ func (s *Station) refreshHouse() {
 	}
 	s.apply(booth.LampsChanged{Lamps: lamps, Retakes: s.retakes(), Pending: stats.Pending, Online: online.Online})
 	s.apply(booth.GuardChanged{Fault: s.guard(guardErr)})
+	s.refreshStaff(lamps, online)
 }
 
 // apply reports an event from the loop itself.

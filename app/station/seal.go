@@ -88,20 +88,25 @@ func (s *Station) sealVisit(v *visit, e booth.Seal) (*packet.Sealed, error) {
 		return nil, fmt.Errorf("station: sequence number: %w", err)
 	}
 	now := time.Now()
+	id := ulid.Make()
+	// Named before the commit: after a crash the log tells which packet this
+	// visit would have become, and the outbox whether it did.
+	s.note(e.Session, auditSealing, id.String())
 	identity := s.p.Camera.Status().Identity
 	by := "keypad"
 	if v.scanned {
 		by = "wedge"
 	}
 	in := packet.Input{
-		ID: ulid.Make(), Seq: seq, Station: s.p.Enrolment.Enrolled.StationID, Spec: e.Record.Spec, Created: now,
+		ID: id, Seq: seq, Station: s.p.Enrolment.Enrolled.StationID, Spec: e.Record.Spec, Created: now,
 		Original: original, Portrait: v.result.JPEG, Audit: v.audit,
 		Manifest: packet.Manifest{
-			Batch:   e.Record.BatchID,
-			Student: packet.Student{Ref: e.Record.Ref, IdentifiedBy: by, InfoFlagged: e.Flagged},
-			Claim:   packet.Claim{Session: e.Session, Linked: v.linked},
-			Payment: packet.Payment{State: e.Payment, OrderID: v.order},
-			Consent: packet.Consent{Version: e.Consent, Language: string(s.machine.View().Lang), At: v.consent},
+			Batch:    e.Record.BatchID,
+			Student:  packet.Student{Ref: e.Record.Ref, IdentifiedBy: by, InfoFlagged: e.Flagged},
+			Claim:    packet.Claim{Session: e.Session, Linked: v.linked},
+			Payment:  payment(e, v.order),
+			Operator: e.Operator.ID,
+			Consent:  packet.Consent{Version: e.Consent, Language: string(s.machine.View().Lang), At: v.consent},
 			Capture: packet.Capture{
 				Camera: identity.Name + " " + identity.ID, Simulated: identity.Simulated, Frame: v.frame.Seq,
 				At: v.frame.Captured, Attempt: v.attempt, Plate: v.result.Report.Plate,
@@ -112,10 +117,10 @@ func (s *Station) sealVisit(v *visit, e booth.Seal) (*packet.Sealed, error) {
 		},
 	}
 	for _, o := range e.Overrides {
-		in.Manifest.Overrides = append(in.Manifest.Overrides, packet.Override{CheckID: o.CheckID, Reason: o.Reason, At: now})
+		in.Manifest.Overrides = append(in.Manifest.Overrides, override(o, v.result.Report))
 	}
 	if e.ManualOK {
-		in.Manifest.Overrides = append(in.Manifest.Overrides, packet.Override{CheckID: "manual", Reason: "all_ok", At: now})
+		in.Manifest.Overrides = append(in.Manifest.Overrides, packet.Override{CheckID: "manual", Reason: "all_ok", Operator: e.Operator.ID, At: now})
 	}
 	if e.Record.Supersedes != "" {
 		old, err := ulid.ParseStrict(e.Record.Supersedes)

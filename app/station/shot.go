@@ -231,6 +231,7 @@ func checkLine(c pipeline.Check) booth.CheckLine {
 	}
 	if c.Value != nil {
 		line.Value = readable(*c.Value) + unitSuffix(c.Unit)
+		line.Limit = readableLimit(c)
 	}
 	return line
 }

@@ -51,6 +51,9 @@ type Params struct {
 	Scene     Scene // nil: a real camera
 	Simulated bool
 	Demo      bool
+	// Standing is staff who need no PIN, for a station without a window; nil at
+	// a kiosk.
+	Standing *booth.Staff
 }
 
 // Station runs the booth. Make it with New, then Run it once.
@@ -63,6 +66,8 @@ type Station struct {
 	specs   map[string]*spec.Spec
 	preview *preview
 	audit   *auditLog
+	pins    *PINs
+	stop    context.CancelFunc // ends Run
 	inputs  chan any
 	plate   *pipeline.Plate
 	// plateProblem is why the last calibration was refused.
@@ -104,7 +109,7 @@ func New(p Params) (*Station, error) {
 		return nil, err
 	}
 	s := &Station{
-		p: p, log: p.Log, maker: maker, audit: audit,
+		p: p, log: p.Log, maker: maker, audit: audit, pins: OpenPINs(p.DataDir, nil),
 		specs: map[string]*spec.Spec{}, inputs: make(chan any, 64), bursts: make(chan *burst, 2), judging: maker.NewBurst(),
 	}
 	t := p.Config.Times
@@ -115,8 +120,13 @@ func New(p Params) (*Station, error) {
 	timing.Decide = config.Seconds(t.Decide)
 	timing.Done = config.Seconds(t.Done)
 	timing.Countdown = config.Seconds(t.Countdown)
+	operator, err := s.operatorConfig()
+	if err != nil {
+		return nil, errors.Join(err, audit.close())
+	}
 	s.machine, err = booth.New(booth.Config{
-		Timing: timing, NewID: func() string { return ulid.Make().String() },
+		Operator: operator,
+		Timing:   timing, NewID: func() string { return ulid.Make().String() },
 		Check: checkNumber, Group: groupNumber,
 		DefaultLang: booth.Lang(p.Config.Screen.Language), Simulated: p.Simulated, Demo: p.Demo,
 		Auto: p.Config.Capture.Auto, Lens: booth.Lens(p.Config.Capture.Lens),
@@ -153,7 +163,10 @@ func (s *Station) View() booth.View {
 func (s *Station) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	s.ctx = ctx
+	s.ctx, s.stop = ctx, stop
+	if err := s.markRunning(); err != nil {
+		return errors.Join(err, s.audit.close())
+	}
 	var bg sync.WaitGroup
 	start := func(f func(context.Context)) {
 		bg.Go(func() { f(ctx) })
@@ -192,7 +205,7 @@ func (s *Station) Run(ctx context.Context) error {
 	s.endVisit()
 	s.drainWork()
 	bg.Wait()
-	return s.audit.close()
+	return errors.Join(s.audit.close(), s.markEnded())
 }
 
 // drainWork waits for session work while taking what it reports off the
@@ -279,7 +292,7 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 		case booth.EndSession:
 			s.endVisit()
 		case booth.Audit:
-			s.note(e.Session, e.Event, e.Detail)
+			s.write(e)
 		case booth.Lookup:
 			s.lookup(ctx, e)
 		case booth.StartClaim:
@@ -290,6 +303,14 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 			s.developPicked(ctx, e)
 		case booth.Seal:
 			s.seal(ctx, e)
+		case booth.CheckPIN:
+			s.checkPIN(e)
+		case booth.Sync:
+			s.p.Uplink.Wake()
+		case booth.Purge:
+			s.purgeNow()
+		case booth.Quit:
+			s.stop()
 		case booth.SavePayment:
 			s.savePayment(e)
 		case booth.Calibrate:
@@ -298,15 +319,23 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 	}
 }
 
-// note writes an audit entry; a session's own entries also go into its packet.
+// note writes an audit entry of the station itself.
 func (s *Station) note(session, event, detail string) {
-	line, err := s.audit.append(AuditEntry{At: time.Now(), Session: SessionHash(session), Event: event, Detail: detail})
+	s.write(booth.Audit{Session: session, Event: event, Detail: detail})
+}
+
+// write keeps an audit entry; a session's own entries also go into its packet.
+func (s *Station) write(e booth.Audit) {
+	line, err := s.audit.append(AuditEntry{
+		At: time.Now(), Session: SessionHash(e.Session), Event: e.Event, Detail: e.Detail,
+		By: e.By.ID, Role: string(e.By.Role), Value: e.Value, Limit: e.Limit,
+	})
 	if err != nil {
-		s.log.Error("audit entry not written", "event", event, "err", err)
+		s.log.Error("audit entry not written", "event", e.Event, "err", err)
 		return
 	}
-	if s.of(session) {
-		if event == "consent.given" {
+	if s.of(e.Session) {
+		if e.Event == "consent.given" {
 			s.visit.consent = time.Now()
 		}
 		s.visit.audit = append(append(s.visit.audit, line...), '\n')

@@ -42,6 +42,33 @@ type rig struct {
 	central *central.Server
 	info    central.DemoInfo
 	policy  map[string]wire.Policy
+	params  Params
+	stop    func() // ends the station and waits for it
+	ended   chan struct{}
+}
+
+// start runs a station on the rig's parts.
+func (r *rig) start() {
+	r.t.Helper()
+	st, err := New(r.params)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	r.st, r.ended = st, ended
+	go func() {
+		defer close(ended)
+		if err := st.Run(ctx); err != nil {
+			r.t.Error(err)
+		}
+	}()
+	r.stop = func() { cancel(); <-ended }
+}
+
+// keys are the station's.
+func (r *rig) keys() (ed25519.PrivateKey, ed25519.PublicKey) {
+	return r.params.Key, r.params.Key.Public().(ed25519.PublicKey)
 }
 
 func newRig(t *testing.T) *rig {
@@ -101,20 +128,12 @@ func newRig(t *testing.T) *rig {
 	cfg := config.Default()
 	cfg.Times.Countdown = 0
 	cfg.Capture.Auto = false // the tests press the shutter
-	r.st, err = New(Params{
+	r.params = Params{
 		DataDir: r.dir, Config: cfg, Log: log, Camera: sup, Enrolment: enrolment, Key: key, Roster: r.roster, Outbox: r.box,
 		Uplink: r.up, Scene: r.booth, Simulated: true, Version: "test",
-	})
-	must(err)
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- r.st.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	}
+	r.start()
+	t.Cleanup(func() { r.stop() })
 	r.wait("an open door", func(v booth.View) bool {
 		return v.State == booth.Idle && v.Fault == nil && v.Lamps.Plate.Level == booth.OK
 	})
@@ -344,7 +363,14 @@ func TestUnpaidFeeHoldsTheSubmitUntilCentralReportsIt(t *testing.T) {
 	if v := r.submit(); v.State != booth.Confirm || !v.Payment.Blocked {
 		t.Fatalf("state %s, payment %+v", v.State, v.Payment)
 	}
-	r.st.Send(booth.PaymentMark{State: "deferred", Reason: "phone is empty"})
+	r.st.Send(booth.PaymentMark{State: "deferred", Reason: "phone"}) // a student's wish changes nothing
+	r.st.Send(booth.ConfirmSubmit{})
+	r.unlock("4071")
+	if v := r.st.View(); v.State != booth.Confirm || v.Payment.State != "unpaid" {
+		t.Fatalf("a student deferred the fee: %s, %+v", v.State, v.Payment)
+	}
+	r.st.Send(booth.PaymentMark{State: "deferred", Reason: "phone"})
+	r.st.Send(booth.CloseOperator{})
 	r.st.Send(booth.ConfirmSubmit{})
 	r.wait("saved", func(v booth.View) bool { return v.State == booth.Done })
 	if l := r.roster.Local(who.Batch, who.Ref); l.Payment != wire.PaymentDeferred || l.Packet == "" {

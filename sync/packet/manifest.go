@@ -93,12 +93,17 @@ type Capture struct {
 	Plate     string            `json:"plate,omitempty"`
 }
 
-// Override lets a failed check through, on record.
+// Override lets a failed check through, on record: what was measured and what
+// the rule asked for, as the report has them.
 type Override struct {
 	CheckID  string    `json:"check_id"`
-	Reason   string    `json:"reason"`
-	Operator string    `json:"operator"`
+	Reason   string    `json:"reason"`   // code from the station's list
+	Operator string    `json:"operator"` // staff id
 	At       time.Time `json:"at"`
+	Value    *float64  `json:"value,omitempty"`
+	Unit     string    `json:"unit,omitempty"`
+	Min      *float64  `json:"min,omitempty"`
+	Max      *float64  `json:"max,omitempty"`
 }
 
 // Software made the portrait.

@@ -1,0 +1,42 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Operator tells how staff reach their page. PINs are not settings: they are set
+// with `yunzhao pin set`.
+type Operator struct {
+	IdleSeconds int    `toml:"idle_s"`     // the unlocked page closes after this long without a touch
+	Corner      bool   `toml:"corner"`     // holding the station's name, top left, asks for the PIN
+	Key         string `toml:"key"`        // so does this key, f1 to f12; "" = none
+	ManualPIN   bool   `toml:"manual_pin"` // the manual checks are answered on the operator page only
+}
+
+// defaultOperator is a desk that staff share with the students.
+func defaultOperator() Operator { return Operator{IdleSeconds: 90, Corner: true, Key: "f12"} }
+
+// OperatorKeys are the keys that may ask for the PIN.
+func OperatorKeys() []string {
+	keys := make([]string, 12)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("f%d", i+1)
+	}
+	return keys
+}
+
+// validate says what is wrong, and with which key.
+func (o Operator) validate() []error {
+	var errs []error
+	if o.IdleSeconds < 15 || o.IdleSeconds > 900 {
+		errs = append(errs, fmt.Errorf("operator.idle_s = %d: must be between 15 and 900", o.IdleSeconds))
+	}
+	if o.Key != "" && !slices.Contains(OperatorKeys(), o.Key) {
+		errs = append(errs, fmt.Errorf("operator.key = %q: must be f1 to f12 or empty", o.Key))
+	}
+	if !o.Corner && o.Key == "" {
+		errs = append(errs, fmt.Errorf("operator.corner = false: then operator.key must name a key, or nobody reaches the operator page"))
+	}
+	return errs
+}
