@@ -153,6 +153,7 @@ func (r *renderer) narrow() {
 		mixed[i] &= m
 	}
 	grow(mixed, mixed, r.u2, w, h, 1)
+	r.rooted(mixed)
 	// Outside the band alpha is the mask's.
 	box(r.tmp2, r.al, r.tmp, w, h, 1, false)
 	u := r.unit
@@ -167,12 +168,38 @@ func (r *renderer) narrow() {
 				continue
 			}
 			if r.m[i] != 0 {
-				if r.din[i] > deep && mixed[i] == 0 {
+				if r.din[i] > deep && mixed[i] == 0 && (r.thin[i] == 0 || r.al[i] > .9) {
 					r.kind[i] = pixelPerson
 				}
 			} else if r.dout[i] > 2*u && r.tmp2[i] < .06 && r.st[i] > .5 {
 				r.kind[i] = pixelBack
 			}
+		}
+	}
+}
+
+// rooted takes mixtures deep in the person away again that neither hang together
+// with the outline nor are gaps: a shine on dark hair reads as a mixture too.
+func (r *renderer) rooted(mixed []uint8) {
+	set := r.u3
+	for i, v := range mixed {
+		set[i] = v & r.m[i]
+	}
+	r.blobs = components(r.label, r.stack, r.blobs, set, r.w, r.h, true)
+	keep := make([]bool, len(r.blobs))
+	sum := make([]float32, len(r.blobs))
+	for i, l := range r.label {
+		if l != 0 {
+			sum[l] += r.al[i]
+			keep[l] = keep[l] || r.din[i] < 3*r.unit
+		}
+	}
+	for l, b := range r.blobs {
+		keep[l] = keep[l] || sum[l] < .5*float32(b.area)
+	}
+	for i, l := range r.label {
+		if l != 0 && !keep[l] {
+			mixed[i] = 0
 		}
 	}
 }

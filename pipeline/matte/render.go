@@ -58,6 +58,7 @@ type renderer struct {
 	st    []float32 // 0 weak .. 1 strong contrast
 	din   []float32 // depth inside the mask
 	dout  []float32 // distance outside it
+	thin  []uint8   // hair that shows the wall's colour between single hairs
 	kind  []uint8   // pixelBack, pixelPerson, pixelMixed
 	al    []float32 // alpha from the pixel's own colour
 	va    []float32 // its variance
@@ -71,6 +72,7 @@ type renderer struct {
 	u3    []uint8
 	label []int32
 	stack []int32
+	blobs []blob
 
 	// Where output pixels fall between working pixels.
 	atX, atY     []int32
@@ -97,7 +99,7 @@ func newRenderer(m *Matter, s *Segmentation, crop Rect, w, h int) *renderer {
 	for _, p := range []*[]float32{&r.alpha, &r.st, &r.din, &r.dout, &r.al, &r.va, &r.res, &r.tmp, &r.tmp2, &r.plane} {
 		*p = k.f32.take(n)
 	}
-	for _, p := range []*[]uint8{&r.m, &r.kind, &r.u1, &r.u2, &r.u3} {
+	for _, p := range []*[]uint8{&r.m, &r.thin, &r.kind, &r.u1, &r.u2, &r.u3} {
 		*p = k.u8.take(n)
 	}
 	r.label, r.stack = k.i32.take(n), k.i32.take(n)

@@ -29,6 +29,7 @@ func (r *renderer) trimap() {
 	strands := r.strands(src)
 	r.suspects()
 	lookalike := r.u2
+	r.thinHair()
 	u := r.unit
 	for y := range h {
 		yy := float32(y)
@@ -49,7 +50,7 @@ func (r *renderer) trimap() {
 			kind := pixelBack
 			if r.m[i] != 0 {
 				kind = pixelPerson
-				if r.din[i] <= inner || lookalike[i] != 0 {
+				if r.din[i] <= inner || lookalike[i] != 0 || r.thin[i] != 0 {
 					kind = pixelMixed
 				}
 			} else if r.dout[i] <= outer || strands[i] != 0 && r.dout[i] < reach+2 {
@@ -58,6 +59,52 @@ func (r *renderer) trimap() {
 			r.kind[i] = kind
 		}
 	}
+}
+
+// Where hair is thin.
+const (
+	hairDepth   = .3  // of a face: how deep under its outline hair may be thin
+	thinFrom    = .15 // share of the wall's colour that shows it
+	colourfulAt = 30  // 8-bit units off grey from which a wall has a colour to show
+)
+
+// thinHair fills thin. A cloud of curls is a mixture all through, far inside the
+// mask. Before a coloured wall the wall's own colour shows it: hair is grey to
+// brown. Before white or grey nothing tells a gap from a shine on the hair, and
+// the mask is believed.
+func (r *renderer) thinHair() {
+	w, h := r.w, r.h
+	halves(h, func(lo, hi int) {
+		for y := lo; y < hi; y++ {
+			hair := float32(y) < r.chin-.15*r.fh
+			for x := range w {
+				i := y*w + x
+				r.thin[i] = 0
+				if !hair || r.m[i] == 0 || r.st[i] <= .5 || r.din[i] > hairDepth*r.fw {
+					continue
+				}
+				if dx, dy := (float32(x)-r.cx)/(.5*r.fw), (float32(y)-r.fy-.5*r.fh)/(.55*r.fh); dx*dx+dy*dy < 1 {
+					continue
+				}
+				r.thin[i] = b2u(r.wallShare(i) > thinFrom)
+			}
+		}
+	})
+	grow(r.thin, r.thin, r.u1, w, h, 1)
+}
+
+// wallShare is how much of the wall's colour, its difference from grey, a pixel
+// has; 0 where the wall has none.
+func (r *renderer) wallShare(i int) float32 {
+	c0, c1, c2 := r.c[0][i], r.c[1][i], r.c[2][i]
+	b0, b1, b2 := r.b[0][i], r.b[1][i], r.b[2][i]
+	m := (b0 + b1 + b2) / 3
+	b0, b1, b2 = b0-m, b1-m, b2-m
+	n := b0*b0 + b1*b1 + b2*b2
+	if n < colourfulAt*colourfulAt {
+		return 0
+	}
+	return (c0*b0 + c1*b1 + c2*b2) / n // grey adds nothing: the b sum to zero
 }
 
 // strands marks evidence outside the mask that may be hair: components of
