@@ -31,6 +31,7 @@ type CameraCmd struct {
 	Controls CameraControlsCmd `cmd:"" help:"列出可设置的项目 / List what can be set."`
 	Lock     CameraLockCmd     `cmd:"" help:"有人坐好时，锁定曝光、色温和对焦 / With somebody seated, hold exposure, colour and focus."`
 	Unlock   CameraUnlockCmd   `cmd:"" help:"交还自动 / Give them back to the camera."`
+	Fault    CameraFaultCmd    `cmd:"" help:"让正在运行的模拟相机出故障，试恢复 / Make a running simulated camera fail, to try the recovery."`
 	Diag     CameraDiagCmd     `cmd:"" help:"把诊断信息装进一个 zip / Pack what helps to find a fault into a zip."`
 }
 

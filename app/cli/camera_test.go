@@ -3,7 +3,9 @@ package cli
 import (
 	"archive/zip"
 	"encoding/json"
+	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/yunzhao-station/yunzhao/camera"
+	"github.com/yunzhao-station/yunzhao/camera/scene"
 )
 
 func TestCameraListAndShot(t *testing.T) {
@@ -110,5 +113,35 @@ func TestCameraDiag(t *testing.T) {
 	}
 	if code, _, _ := yunzhao(t, "camera", "diag", "--out", filepath.Join(t.TempDir(), "d"), "--seconds", "0"); code == 0 {
 		t.Error("watched for no time")
+	}
+}
+
+func TestCameraFault(t *testing.T) {
+	dir := t.TempDir()
+	if code, _, errs := yunzhao(t, "camera", "fault", "freeze", "--data", dir); code != 1 || !strings.Contains(errs, "no station") {
+		t.Errorf("without a station: exit %d: %s", code, errs)
+	}
+	booth, err := scene.New(scene.Options{Width: 64, Height: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closer := serveFaults(t.Context(), dir, booth, slog.New(slog.DiscardHandler))
+	if code, out, errs := yunzhao(t, "camera", "fault", "unplug", "--data", dir); code != 0 || !strings.Contains(out, "unplug") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+	if err := booth.Next(t.Context(), &camera.Frame{}); !errors.Is(err, camera.ErrGone) {
+		t.Errorf("after the fault: %v, want %v", err, camera.ErrGone)
+	}
+	if code, _, errs := yunzhao(t, "camera", "fault", "explode", "--data", dir); code != 1 || !strings.Contains(errs, "wrong-size") {
+		t.Errorf("an unknown fault: exit %d: %s", code, errs)
+	}
+	if err := closer(); err != nil {
+		t.Error(err)
+	}
+	if err := serveFaults(t.Context(), dir, nil, nil)(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, sceneSocket)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket stays: %v", err)
 	}
 }
