@@ -78,15 +78,31 @@ func sealed(t testing.TB, seq uint64, kb int) *packet.Sealed {
 
 func sealedBy(t testing.TB, key ed25519.PrivateKey, seq uint64, kb int) *packet.Sealed {
 	t.Helper()
-	s, err := packet.Seal(packet.Input{
-		ID: ulid.Make(), Seq: seq, Station: "st-1", Spec: "spec", Created: t0,
-		Manifest: packet.Manifest{AuditHead: fmt.Sprintf("head-%d", seq)},
-		Original: append([]byte("\xff\xd8\xff"), make([]byte, kb<<10)...), Portrait: []byte("\xff\xd8\xff\xe0"),
-	}, []age.Recipient{recipient}, key)
+	s, err := packet.Seal(inputOf(seq, kb), []age.Recipient{recipient}, key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// sealWith seals a small packet after change.
+func sealWith(t testing.TB, change func(in *packet.Input)) *packet.Sealed {
+	t.Helper()
+	in := inputOf(1, 1)
+	change(&in)
+	s, err := packet.Seal(in, []age.Recipient{recipient}, stationKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func inputOf(seq uint64, kb int) packet.Input {
+	return packet.Input{
+		ID: ulid.Make(), Seq: seq, Station: "st-1", Spec: "spec", Created: t0,
+		Manifest: packet.Manifest{AuditHead: fmt.Sprintf("head-%d", seq)},
+		Original: append([]byte("\xff\xd8\xff"), make([]byte, kb<<10)...), Portrait: []byte("\xff\xd8\xff\xe0"),
+	}
 }
 
 func commit(t testing.TB, o *Outbox) *packet.Sealed {
