@@ -495,8 +495,7 @@ func (c *cutter) firstBackdrop() {
 		l := (r + g + b) / 3
 		ok := l > shadowFloor+.02 && l < .035 && m.norm2(r-l, g-l, b-l) < 25 &&
 			c.chromaGrad[i] < 3.2*3.2 && c.lumaGrad[i] < flat*flat && c.core[i] == 0
-		// Where a torso may be, light clothes look like wall, but not so dark.
-		if c.torso[i] != 0 && (c.deep[i] > 0 || l > shadeBelow) {
+		if c.torso[i] != 0 && c.deep[i] > 0 {
 			ok = false
 		}
 		cand[i] = b2u(ok)
@@ -511,8 +510,11 @@ func (c *cutter) firstBackdrop() {
 		}
 	}
 	touches[0] = false
+	// Where a torso may be, light clothes look like wall, but not so dark: they
+	// lead to the shadow beside the neck, but they do not count.
 	for i, l := range c.label {
-		c.back[i] = b2u(touches[l])
+		dark := (q[0][i]+q[1][i]+q[2][i]-c.base[0]-c.base[1]-c.base[2])/3 <= shadeBelow
+		c.back[i] = b2u(touches[l] && (dark || c.torso[i] == 0))
 	}
 	// A cut may take the darkest of a shadow for the person, and the next fit
 	// would then miss it: what is smoothly darker all the way from the border

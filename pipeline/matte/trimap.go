@@ -76,7 +76,7 @@ func (r *renderer) thinHair() {
 	w, h := r.w, r.h
 	halves(h, func(lo, hi int) {
 		for y := lo; y < hi; y++ {
-			hair := float32(y) < r.chin-.15*r.fh
+			hair := float32(y) < r.chin+.1*r.fh // above the collar
 			for x := range w {
 				i := y*w + x
 				r.thin[i] = 0
