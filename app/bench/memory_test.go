@@ -31,11 +31,7 @@ func sessions(t *testing.T, tab *table) {
 		}
 	}
 	dir := t.TempDir()
-	program := filepath.Join(dir, "yunzhao")
-	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "migrated_fynedo", "-o", program, "../..")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the program: %v\n%s", err, out)
-	}
+	program := buildProgram(t, dir)
 	run := exec.CommandContext(t.Context(), program, "simulate", "--data", filepath.Join(dir, "data"), "--sessions", strconv.Itoa(n))
 	run.Stderr = os.Stderr
 	out, err := run.StdoutPipe()
@@ -71,6 +67,17 @@ func sessions(t *testing.T, tab *table) {
 	tab.add(fmt.Sprintf("· 第 %d 个之后每个会话的增长 / growth a visit after the warm-up", warmUp), fmt.Sprintf("%+.3f MB", slope(resident[warmUp:])),
 		fmt.Sprintf("RSS %.0f → %.0f MB", resident[warmUp], resident[len(resident)-1]), "")
 	tab.add("· 每个会话 / a visit", fmt.Sprintf("%.1f s", took.Seconds()/float64(n)), "", "")
+}
+
+// buildProgram builds the kiosk into dir.
+func buildProgram(t *testing.T, dir string) string {
+	t.Helper()
+	program := filepath.Join(dir, "yunzhao")
+	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "migrated_fynedo", "-o", program, "../..")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the program: %v\n%s", err, out)
+	}
+	return program
 }
 
 // memory is a process's resident memory now and at its highest, in MB.

@@ -68,6 +68,7 @@ func TestTable(t *testing.T) {
 	defer tab.print() // also what there is when a later part fails
 	b := newBooth(t)
 	b.photos(t, tab)
+	b.files(t, tab)
 	b.previews(t, tab)
 	commits(t, tab)
 	cameraCost(t, tab)
@@ -77,6 +78,7 @@ func TestTable(t *testing.T) {
 // simulated is a simulated booth's plate, frames and standard.
 type simulated struct {
 	frames []camera.Frame // somebody is there
+	empty  []byte         // a frame with nobody
 	plate  *pipeline.Plate
 	maker  *pipeline.Standardizer
 	spec   *spec.Spec
@@ -120,6 +122,7 @@ func newBooth(t *testing.T) *simulated {
 			t.Fatal(err)
 		}
 		plate = append(plate, m)
+		s.empty = f.Data
 	}
 	if s.plate, err = pipeline.NewPlate(plate); err != nil {
 		t.Fatal(err)

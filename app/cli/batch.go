@@ -332,7 +332,7 @@ func (b *batch) one(ctx context.Context, maker *pipeline.Standardizer, it item) 
 	})
 	switch {
 	case errors.Is(err, pipeline.ErrInput):
-		return b.unreadable(it, &codec.FileError{ZH: "照片太小，无法使用。", EN: "The picture is too small to be used.", Err: err})
+		return b.unreadable(it, &codec.FileError{ZH: tooSmall.zh, EN: tooSmall.en, Err: err})
 	case err != nil:
 		return outcome{}, err
 	}

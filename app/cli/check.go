@@ -27,7 +27,7 @@ func (c CheckCmd) Run(s *streams) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return complain(s.err, err)
 	}
 	if err := c.print(s, reports); err != nil {
 		return fmt.Errorf("check: %w", err)

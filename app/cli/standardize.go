@@ -16,6 +16,7 @@ import (
 
 	"github.com/yunzhao-station/yunzhao/pipeline"
 	"github.com/yunzhao-station/yunzhao/pipeline/codec"
+	"github.com/yunzhao-station/yunzhao/pipeline/matte"
 	"github.com/yunzhao-station/yunzhao/pipeline/spec"
 )
 
@@ -63,7 +64,7 @@ func (c StandardizeCmd) Run(s *streams) error {
 		return c.write(s, r, name, !bad || c.Force)
 	})
 	if err != nil {
-		return err
+		return complain(s.err, err)
 	}
 	if failed {
 		return exitError(exitRefused)
@@ -185,9 +186,14 @@ func (f ruleFlags) standards() ([]*spec.Spec, error) {
 	return list, nil
 }
 
-// plate makes one plate of all photos of the empty backdrop; nil: there are none.
+// plate makes one plate of all photos of the empty backdrop, none of which is
+// kept; nil: there are none.
 func (f ruleFlags) plate() (*pipeline.Plate, error) {
-	var frames []*image.RGBA
+	if len(f.Plate) == 0 {
+		return nil, nil
+	}
+	var b matte.PlateBuilder
+	var size image.Rectangle
 	for _, path := range f.Plate {
 		m, err := loadPicture(path, "空背景", "empty backdrop")
 		if err != nil {
@@ -196,15 +202,19 @@ func (f ruleFlags) plate() (*pipeline.Plate, error) {
 		if m, err = codec.Rotate(m, f.MountRotation); err != nil {
 			return nil, fmt.Errorf("turn empty backdrop: %w", err)
 		}
-		if len(frames) > 0 && m.Rect != frames[0].Rect {
+		if b.N() > 0 && m.Rect != size {
 			return nil, usageError{"几张空背景的尺寸不一致。", "The photos of the empty backdrop differ in size."}
 		}
-		frames = append(frames, m)
+		size = m.Rect
+		if err := b.Add(m); err != nil {
+			return nil, usageError{"空背景 " + path + " 无法使用", err.Error()}
+		}
 	}
-	if len(frames) == 0 {
-		return nil, nil
+	p, err := b.Plate(matte.PlateInfo{})
+	if err != nil {
+		return nil, fmt.Errorf("make plate: %w", err)
 	}
-	return pipeline.NewPlate(frames)
+	return p, nil
 }
 
 // checkOutputs refuses, before any work, what could not be written or would
@@ -266,11 +276,17 @@ func (j *photoJob) run(force bool, each func(*pipeline.Result) error) error {
 	err := j.maker.StandardizeAll(context.Background(), pipeline.Input{
 		Frame: j.frame, Plate: j.plate, Rotation: j.rotation, Force: force, Decode: j.decode,
 	}, j.specs, each)
+	if errors.Is(err, pipeline.ErrInput) {
+		return tooSmall
+	}
 	if err != nil {
 		return fmt.Errorf("standardise: %w", err)
 	}
 	return nil
 }
+
+// tooSmall is about a frame that no standard could use.
+var tooSmall = usageError{"照片太小，无法使用（每边至少 64 像素）。", "The photo is too small to be used (at least 64 px a side)."}
 
 // writeFile puts data in place whole or not at all, readable by its owner only:
 // it is somebody's picture.

@@ -96,7 +96,7 @@ var photoFiles = sync.OnceValues(func() (map[string][]byte, error) {
 	if err := png.Encode(&b, deep); err != nil {
 		return nil, err
 	}
-	out["frame16.png"] = b.Bytes()
+	out["frame16.png"] = bytes.Clone(b.Bytes())
 	// The same frame lying on its side, with EXIF saying how to turn it.
 	lying, err := codec.Rotate(frame, 270)
 	if err != nil {
@@ -110,6 +110,14 @@ var photoFiles = sync.OnceValues(func() (map[string][]byte, error) {
 	tiff := []byte("MM\x00\x2a\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00")
 	app1 := append([]byte{0xFF, 0xD8, 0xFF, 0xE1}, binary.BigEndian.AppendUint16(nil, uint16(8+len(tiff)))...)
 	out["exif.jpg"] = slices.Concat(app1, []byte("Exif\x00\x00"), tiff, jpg[2:])
+	b.Reset()
+	if err := png.Encode(&b, small.SubImage(image.Rect(0, 0, 40, 30))); err != nil {
+		return nil, err
+	}
+	out["tiny.png"] = bytes.Clone(b.Bytes())
+	if out["cmyk.jpg"], err = os.ReadFile("../../pipeline/codec/testdata/cmyk.jpg"); err != nil {
+		return nil, err
+	}
 	huge := bytes.Clone(out["small.jpg"])
 	copy(huge[bytes.Index(huge, []byte{0xFF, 0xC0})+5:], []byte{0x4E, 0x20, 0x4E, 0x20})
 	out["huge.jpg"] = huge
@@ -410,6 +418,9 @@ func TestUnusableInput(t *testing.T) {
 		"webp.jpg":                           "WebP",
 		"cut.jpg":                            "不完整",
 		"huge.jpg":                           "20000×20000",
+		"tiny.png":                           "太小",
+		"frame.jpg --plate tiny.png":         "无法使用",
+		"cmyk.jpg":                           "太小", // read, but of 16×16 px
 		"none.jpg":                           "没有这个文件",
 		"frame.jpg --plate text.jpg":         "空背景",
 		"frame.jpg --spec nope":              "chsi",
