@@ -40,16 +40,16 @@ func TestFlippedBitsOfPackets(t *testing.T) {
 		}
 		bits = append(bits, i)
 	}
-	clear := len(bits)
+	outside := len(bits)
 	for range faultRuns(t, 100, 10_000) {
 		bits = append(bits, 8*head+r.IntN(8*(tail-head)))
 	}
 	if testing.Short() || os.Getenv("YUNZHAO_FAULTS") == "" {
 		// Every bit outside the ciphertext is also flipped, on a small packet, by
 		// the tests of package packet.
-		r.Shuffle(clear, func(i, j int) { bits[i], bits[j] = bits[j], bits[i] })
-		bits = append(bits[:100:100], bits[clear:]...)
-		clear = 100
+		r.Shuffle(outside, func(i, j int) { bits[i], bits[j] = bits[j], bits[i] })
+		bits = append(bits[:100:100], bits[outside:]...)
+		outside = 100
 	}
 	for _, bit := range bits {
 		s.Bytes[bit/8] ^= 1 << (bit % 8)
@@ -95,7 +95,7 @@ func TestFlippedBitsOfPackets(t *testing.T) {
 			must(t, os.RemoveAll(o.dir))
 		}
 	}
-	count(t, "flipped bits of packets: %d of magic, lengths, header and signature, %d of ciphertext, all found; %d through a store, all in quarantine", clear, len(bits)-clear, stores)
+	count(t, "flipped bits of packets: %d of magic, lengths, header and signature, %d of ciphertext, all found; %d through a store, all in quarantine", outside, len(bits)-outside, stores)
 }
 
 // TestFlippedBitsOfTheIndex flips bits all over the index. Each time the store
