@@ -201,6 +201,17 @@ func (h head) say(m Move, b bounds) Advice {
 	return a
 }
 
+// tooFar says by how much a face of ied pixels between the pupils must grow.
+func tooFar(ied, least float64) spec.Sentence {
+	pct := math.Ceil((least/ied - 1) * 100)
+	to := atDistance * ied / least
+	return spec.Sentence{
+		ZH: fmt.Sprintf("离镜头太远：两眼相距 %.0f 像素，至少 %.0f，人像需再大 %.0f%%，请坐近一些，如 %.1f 米到 %.2f 米。", ied, least, pct, atDistance, to),
+		EN: fmt.Sprintf("Too far away: the pupils are %.0f px apart, at least %.0f are needed, so the head must appear %.0f %% larger. Come closer, as from %.1f m to %.2f m.",
+			ied, least, pct, atDistance, to),
+	}
+}
+
 // excess says by how much a value leaves its window, in output pixels and
 // percent of the picture's side, for windows that no place in the frame can hold.
 func excess(s *spec.Spec, id string, v float64) spec.Sentence {

@@ -328,6 +328,9 @@ func (p *photo) hopeless() bool {
 func (p *photo) refuse(geometry map[string]float64, scale float64) {
 	p.report(p.z.meter.Full(quality.Input{Frame: p.frame, Faces: p.faces}), geometry)
 	r := &p.res.Report
+	if c := r.find(quality.InterEyeDistance); c != nil && c.Status == Fail && c.Min != nil && *c.Value < *c.Min {
+		c.say(tooFar(*c.Value, *c.Min))
+	}
 	if len(p.faces) == 0 {
 		zero := 0.
 		r.fail(p.judge, quality.SingleFace, &zero, p.judge.text(quality.SingleFace).Low)

@@ -345,7 +345,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"nobody":          {scene{w: 1920, h: 1080, nobody: true}, plate, quality.SingleFace, "人脸", false},
 		"two people":      {scene{w: 1920, h: 1080, x: 300, y: 150, scale: .87, second: true, seed: 2}, plate, quality.SingleFace, "其他人", true},
-		"too small":       {scene{w: 1920, h: 1080, x: 760, y: 500, scale: .36, seed: 2}, plate, quality.InterEyeDistance, "坐近", true},
+		"too small":       {scene{w: 1920, h: 1080, x: 760, y: 500, scale: .36, seed: 2}, plate, quality.InterEyeDistance, "%，请坐近", true},
 		"crown cut":       {scene{w: 1920, h: 1080, x: 480, y: -60, scale: .87, seed: 2}, plate, spec.CrownMargin, "坐低", true},
 		"cut on the left": {scene{w: 1920, h: 1080, x: -330, y: 150, scale: .87, seed: 2}, plate, spec.Centred, "左", true},
 		"plate size":      {small, plate, checkPlate, "960×540", false},

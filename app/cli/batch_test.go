@@ -303,6 +303,24 @@ func TestBatchSurvivesKill(t *testing.T) {
 	}
 }
 
+// The plate may lie among the photos; it is none of them, by whatever name.
+func TestBatchLeavesPlatesOut(t *testing.T) {
+	d := folder(t, map[string]string{"a.jpg": "frame.jpg", "wall.jpg": "empty.jpg"})
+	if err := os.Symlink(d.path("in.d/wall.jpg"), d.path("plate.jpg")); err != nil {
+		t.Fatal(err)
+	}
+	b, err := BatchCmd{
+		Dir: d.path("in.d"), Out: d.path("out.d"), ruleFlags: ruleFlags{Spec: []string{"chsi"}, Plate: []string{d.path("plate.jpg")}},
+	}.prepare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.ledger.close()
+	if len(b.items) != 1 || b.items[0].name != "a.jpg" {
+		t.Errorf("%+v", b.items)
+	}
+}
+
 // Stopped by a signal, it says so and leaves a table of what is done.
 func TestBatchInterrupted(t *testing.T) {
 	d := folder(t, map[string]string{"a.jpg": "frame.jpg"})
