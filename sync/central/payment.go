@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -18,11 +19,45 @@ type PaymentProvider interface {
 	// Name is stored with the order.
 	Name() string
 	// Begin returns where the phone goes to pay: a path of this server or an https URL.
-	Begin(ctx context.Context, o Order) (url string, err error)
+	Begin(ctx context.Context, o Order, ph Phone) (url string, err error)
 	// Query reports whether the order is paid, with the provider's reference.
 	Query(ctx context.Context, o Order) (paid bool, reference string, err error)
 	// Refund gives the whole amount back.
 	Refund(ctx context.Context, o Order) error
+}
+
+// Phone is what a provider may know of the browser that pays.
+type Phone struct {
+	IP       string
+	InWeChat bool // the page is open in WeChat's own browser
+}
+
+// Notifier is a provider that tells central about payments. What it says only
+// makes central ask: see PaymentProvider.
+type Notifier interface {
+	// Notified proves a notification and returns the order that it is about.
+	Notified(h http.Header, body []byte) (orderID string, err error)
+}
+
+// InWeChat is a provider whose cashier opens inside WeChat's browser.
+type InWeChat interface {
+	// AuthURL is where the browser learns who is paying; it comes back to
+	// redirect with a code and the state.
+	AuthURL(redirect, state string) string
+	// OpenID trades that code for the payer's id.
+	OpenID(ctx context.Context, code string) (string, error)
+	// Invoke makes the prepayment.
+	Invoke(ctx context.Context, o Order, openID string) (WeChatInvoke, error)
+}
+
+// WeChatInvoke is what WeChat's browser needs to open its cashier.
+type WeChatInvoke struct {
+	AppID     string `json:"appId"`
+	TimeStamp string `json:"timeStamp"`
+	NonceStr  string `json:"nonceStr"`
+	Package   string `json:"package"`
+	SignType  string `json:"signType"`
+	PaySign   string `json:"paySign"`
 }
 
 // sandbox is the provider of demonstrations: no money, one page with a button.
@@ -38,7 +73,9 @@ type sandboxPayment struct {
 
 func (*sandbox) Name() string { return "sandbox" }
 
-func (*sandbox) Begin(_ context.Context, o Order) (string, error) { return "/m/sandbox", nil }
+func (*sandbox) Begin(context.Context, Order, Phone) (string, error) {
+	return "/m/sandbox", nil
+}
 
 func (p *sandbox) Query(_ context.Context, o Order) (paid bool, reference string, err error) {
 	err = p.db.View(func(tx *bolt.Tx) error {

@@ -40,6 +40,8 @@ func (s *Server) phoneRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /m/pay", s.phone(s.postPay))
 	mux.HandleFunc("POST /m/sandbox", s.phone(s.postSandbox))
 	mux.HandleFunc("POST /m/change", s.phone(s.postChange))
+	mux.HandleFunc("GET "+InWeChatPath, s.phone(s.showInWeChat))
+	mux.HandleFunc("POST /pay/notify", s.limited(s.postNotify))
 }
 
 // limited bounds what one address may ask of the pages.
@@ -549,12 +551,16 @@ func (s *Server) postPay(w http.ResponseWriter, r *http.Request, ps phoneSession
 		s.phoneFail(w, err)
 		return
 	}
-	to, err := s.pay.Begin(r.Context(), o)
+	to, err := s.pay.Begin(r.Context(), o, Phone{IP: clientIP(r), InWeChat: inWeChat(r)})
 	if err != nil {
 		s.phoneFail(w, fmt.Errorf("central: begin payment with %s: %w", s.pay.Name(), err))
 		return
 	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	if strings.HasPrefix(to, "/") {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return
+	}
+	s.leaveForCashier(w, to)
 }
 
 // sandboxOrder is the unpaid order of this phone, when the sandbox takes money.

@@ -74,6 +74,7 @@ type serveCmd struct {
 	Demo      bool   `help:"演示数据 Fill an empty directory with invented students, and give enrolment codes away at /demo/enrolment-code."`
 	TLSCert   string `type:"existingfile" and:"tls" help:"TLS certificate (PEM)."`
 	TLSKey    string `type:"existingfile" and:"tls" help:"TLS key (PEM)."`
+	WeChatPay string `name:"wechat-pay" type:"existingfile" placeholder:"FILE" help:"微信支付商户设置（TOML）；不给则用沙箱 The merchant's WeChat Pay account; the sandbox without it."`
 }
 
 // Run serves until the process is told to stop, then lets requests finish.
@@ -96,7 +97,13 @@ func (c *serveCmd) Run(e *env) (err error) {
 		}
 		public = address
 	}
-	s, err := central.Open(c.Data, central.Options{PublicURL: public, Logger: e.log})
+	options := central.Options{PublicURL: public, Logger: e.log}
+	if c.WeChatPay != "" {
+		if options.Payment, err = loadWeChatPay(c.WeChatPay, public); err != nil {
+			return err
+		}
+	}
+	s, err := central.Open(c.Data, options)
 	if err != nil {
 		return err
 	}
