@@ -38,7 +38,7 @@ type CaptureView struct {
 }
 
 // automatic tells whether the countdown may start by itself now.
-func (m *Machine) automatic() bool { return m.cfg.Auto && !m.capture.byHand && !m.op.open }
+func (m *Machine) automatic() bool { return m.cfg.Auto && !m.capture.byHand }
 
 // obstacle is why no photo may be taken now, by itself or by hand; nil when
 // nothing stands against it. It is asked again when the countdown ends: a
@@ -157,6 +157,10 @@ func (m *Machine) explain(t Text) {
 func (m *Machine) coached(l LiveView) {
 	gap := m.now.Sub(m.capture.liveAt)
 	m.live, m.capture.liveAt = l, m.now
+	if m.covered() {
+		m.capture.held = time.Time{} // nothing that is held behind it counts
+		return
+	}
 	if !l.Ready {
 		m.capture.held = time.Time{}
 		if m.state == Countdown && m.capture.auto {
@@ -167,10 +171,14 @@ func (m *Machine) coached(l LiveView) {
 	if m.capture.held.IsZero() || gap > m.cfg.Timing.Stale {
 		m.capture.held = m.now
 	}
-	if m.state == Framing && m.automatic() && !m.capture.paused && m.obstacle() == nil && m.heldFor() >= m.cfg.Timing.Hold {
+	if m.state == Framing && m.automatic() && m.obstacle() == nil && m.heldFor() >= m.cfg.Timing.Hold {
 		m.count(true)
 	}
 }
+
+// covered tells whether something lies over the mirror: a question to the
+// student, or the page of the staff.
+func (m *Machine) covered() bool { return m.capture.paused || m.op.open }
 
 // heldFor is how long every live check has held.
 func (m *Machine) heldFor() time.Duration {
@@ -256,7 +264,7 @@ func (m *Machine) captureView() CaptureView {
 	}
 	v.Auto = m.automatic()
 	v.ByItself = m.state == Countdown && m.capture.auto
-	if v.Auto && m.state == Framing && m.cfg.Timing.Hold > 0 && !m.capture.paused {
+	if v.Auto && m.state == Framing && m.cfg.Timing.Hold > 0 && !m.covered() {
 		v.Held = min(float64(m.heldFor())/float64(m.cfg.Timing.Hold), 1)
 	}
 	if m.capture.stopped != nil {

@@ -30,7 +30,7 @@ import (
 const stepTime = 3 * time.Minute
 
 // settings of the kiosk that is driven.
-const settings = "[capture]\nauto = false\n"
+const settings = "[sound]\nmode = \"off\"\n"
 
 // Options say what to drive and where to leave what came of it.
 type Options struct {

@@ -587,6 +587,61 @@ func (d *desk) pose(ctx context.Context) error {
 	return d.shot(ctx, "framing")
 }
 
+// byHand has the student choose the button instead of the countdown that starts
+// by itself.
+func (d *desk) byHand(ctx context.Context) error {
+	if err := d.tap(ctx, "auto"); err != nil {
+		return err
+	}
+	_, err := d.kiosk.WaitFor(ctx, "nothing starting by itself", func(s remote.State) bool {
+		auto, _ := s.Field("auto")
+		return s.State == "framing" && auto == false
+	})
+	return err
+}
+
+// byItself waits for the photo that nobody presses a button for.
+func (d *desk) byItself(ctx context.Context) error {
+	s, err := d.kiosk.WaitState(ctx, "countdown", "shot", "standardising", "review")
+	if err != nil {
+		return err
+	}
+	if s.State == "countdown" {
+		if itself, _ := s.Field("itself"); itself != true {
+			return errors.New("the countdown did not start by itself")
+		}
+		if err := d.shot(ctx, "countdown-by-itself"); err != nil {
+			return err
+		}
+	}
+	_, err = d.kiosk.WaitState(ctx, "review")
+	return err
+}
+
+// another picks the first frame of the burst that is not shown, and sees it
+// become the photo.
+func (d *desk) another(ctx context.Context) error {
+	s, err := d.kiosk.WaitState(ctx, "review")
+	if err != nil {
+		return err
+	}
+	was, _ := s.Field("shot.chosen")
+	pick := "1"
+	if fmt.Sprint(was) == pick {
+		pick = "2"
+	}
+	if err := d.tap(ctx, "frame-"+pick); err != nil {
+		return err
+	}
+	_, err = d.kiosk.WaitFor(ctx, "the picked frame's portrait", func(s remote.State) bool {
+		chosen, _ := s.Field("shot.chosen")
+		busy, _ := s.Field("shot.picking")
+		portrait, _ := s.Field("shot.portrait")
+		return fmt.Sprint(chosen) == pick && busy == false && portrait == true
+	})
+	return errors.Join(err, d.shot(ctx, "review-picked"))
+}
+
 // shoot takes the photo and waits for the portrait.
 func (d *desk) shoot(ctx context.Context) error {
 	if err := d.tap(ctx, "shutter"); err != nil {

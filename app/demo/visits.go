@@ -99,7 +99,7 @@ func (d *demo) online(ctx context.Context) error {
 			_, err := k.WaitFor(ctx, "the payment turning up by itself", field("payment", "paid"))
 			return errors.Join(err, d.shot(ctx, "eligible-paid"))
 		}),
-		d.capture(ctx, true),
+		d.capture(ctx, taking{pictures: true}),
 		d.sent(ctx),
 		d.decide(ctx, true),
 		d.step(ctx, "phone shows the verdict", func(ctx context.Context) error {
@@ -127,7 +127,7 @@ func (d *demo) offline(ctx context.Context) error {
 			return err
 		}),
 		d.identify(ctx, who),
-		d.capture(ctx, false),
+		d.capture(ctx, taking{byItself: true}),
 		d.step(ctx, "central comes back and gets it", func(ctx context.Context) error {
 			return errors.Join(d.central.start(ctx), d.allSent(ctx))
 		}),
@@ -144,7 +144,7 @@ func (d *demo) recapture(ctx context.Context) error {
 	var first string
 	return inOrder(
 		d.identify(ctx, who),
-		d.capture(ctx, false),
+		d.capture(ctx, taking{}),
 		d.sent(ctx),
 		func() error { first = d.lastPacket(); return nil },
 		d.decide(ctx, false),
@@ -160,7 +160,7 @@ func (d *demo) recapture(ctx context.Context) error {
 			_, err := d.kiosk.WaitFor(ctx, "a recapture", field("recapture", true))
 			return errors.Join(err, d.shot(ctx, "eligible-recapture"))
 		}),
-		d.capture(ctx, false),
+		d.capture(ctx, taking{another: true}),
 		d.sent(ctx),
 		d.step(ctx, "the new packet names the old one", func(ctx context.Context) error {
 			p, err := d.central.srv.Packet(ctx, d.lastPacket())
@@ -186,7 +186,7 @@ func (d *demo) recapture(ctx context.Context) error {
 // extra visits measure what many students in a row cost in memory.
 func (d *demo) extra(ctx context.Context) error {
 	for _, who := range d.more {
-		if err := inOrder(d.identify(ctx, who), d.capture(ctx, false)); err != nil {
+		if err := inOrder(d.identify(ctx, who), d.capture(ctx, taking{byItself: true})); err != nil {
 			return err
 		}
 		now, peak := memoryMB(d.process.Process.Pid)
@@ -200,17 +200,42 @@ func (d *demo) identify(ctx context.Context, who wire.Student) task {
 	return d.step(ctx, "identify with the scanner", func(ctx context.Context) error { return d.scan(ctx, who.IDNumber) })
 }
 
+// taking says how a visit's photo is taken.
+type taking struct {
+	pictures bool // keep some
+	byItself bool // nobody presses the shutter
+	another  bool // pick another frame of the burst
+}
+
 // capture goes from the student's record to the saved photo.
-func (d *demo) capture(ctx context.Context, pictures bool) task {
+func (d *demo) capture(ctx context.Context, how taking) task {
 	return func() error {
-		d.quiet = !pictures
+		d.quiet = !how.pictures
 		defer func() { d.quiet = false }()
+		loud := func(f func(context.Context) error) func(context.Context) error {
+			return func(ctx context.Context) error {
+				quiet := d.quiet
+				d.quiet = false
+				defer func() { d.quiet = quiet }()
+				return f(ctx)
+			}
+		}
+		take := []task{
+			d.step(ctx, "the student prefers the button", d.byHand),
+			d.step(ctx, "live checks turn green", d.pose),
+			d.mirror(ctx, how.pictures),
+			d.step(ctx, "shutter to portrait", d.shoot),
+		}
+		if how.byItself {
+			take = []task{d.step(ctx, "the photo takes itself", loud(d.byItself))}
+		}
+		if how.another {
+			take = append(take, d.step(ctx, "another frame of the burst", loud(d.another)))
+		}
 		var before map[string]bool
 		return inOrder(
 			d.step(ctx, "consent and photo guide", d.agree),
-			d.step(ctx, "live checks turn green", d.pose),
-			d.mirror(ctx, pictures),
-			d.step(ctx, "shutter to portrait", d.shoot),
+			func() error { return inOrder(take...) },
 			d.step(ctx, "review and accept", d.accept),
 			d.step(ctx, "seal and save", func(ctx context.Context) error {
 				before = d.saved()

@@ -133,7 +133,7 @@ func (s *capture) update(v booth.View) {
 			level, icon = booth.Note, "note"
 		}
 	case framing && v.Live.Ready && v.Capture.Auto:
-		hint, level, icon = booth.Text{ZH: "很好，保持不动，马上自动拍", EN: "Very good. Hold still: it starts by itself"}, booth.OK, "ok"
+		hint, level, icon = booth.Text{ZH: "保持不动，马上自动拍", EN: "Hold still: it starts by itself"}, booth.OK, "ok"
 	case making:
 		hint, level, icon = booth.Text{ZH: "拍好了，可以放松", EN: "Got it. You can relax"}, booth.OK, "ok"
 	case hint == (booth.Text{}) && v.Live.Ready:
@@ -282,6 +282,9 @@ func (s *capture) layout(sp space) {
 	place(s.hint.bg, hint, k)
 	radius(s.hint, k)
 	in := hint.inset(14)
+	if s.held.Visible() {
+		in.h -= 10
+	}
 	icon, words = in.cutTop(min(84, in.h*0.42), 8)
 	if s.number.text != "" {
 		icon, words = in.cutTop(in.h*0.6, 4)

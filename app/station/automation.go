@@ -35,6 +35,9 @@ type shotState struct {
 	Verdict  string `json:"verdict"`
 	Portrait bool   `json:"portrait"`
 	TookMS   int    `json:"took_ms"`
+	Burst    int    `json:"burst"`   // frames to choose from
+	Chosen   int    `json:"chosen"`  // place of the one that is shown, from 1; 0 = none
+	Picking  bool   `json:"picking"` // another is being made
 }
 
 type kioskState struct {
@@ -51,6 +54,8 @@ type kioskState struct {
 	Claim   bool                 `json:"claim"`
 	Ready   bool                 `json:"ready"`
 	Hint    string               `json:"hint,omitempty"`
+	Auto    bool                 `json:"auto"`   // the countdown may start by itself
+	Itself  bool                 `json:"itself"` // the one under way has
 	Retakes int                  `json:"retakes"`
 	Recap   bool                 `json:"recapture"`
 	Next    bool                 `json:"next"`
@@ -67,6 +72,7 @@ func (a *Automation) State() any {
 		State: string(v.State), Session: v.SessionID, Lang: string(v.Lang), Bad: v.Identify.Bad,
 		Choices: len(v.Candidates), Payment: v.Payment.State, Blocked: v.Payment.Blocked,
 		Linked: v.Claim.Linked, Claim: v.Claim.URL != "", Ready: v.Live.Ready, Hint: v.Live.Hint.EN,
+		Auto: v.Capture.Auto, Itself: v.Capture.ByItself,
 		Retakes: len(v.Retakes), Next: v.Next != nil, Frames: a.Frames(),
 		Lamps: map[string]lampState{},
 	}
@@ -88,7 +94,12 @@ func (a *Automation) State() any {
 		k.Saved = &savedState{Packet: v.Saved.PacketID, Seq: v.Saved.Seq, Pending: v.Saved.Pending, Online: v.Saved.Online}
 	}
 	if v.Shot != nil {
-		k.Shot = &shotState{Attempt: v.Shot.Attempt, Seq: v.Shot.Seq, Verdict: v.Shot.Verdict, Portrait: v.Shot.Portrait != nil, TookMS: v.Shot.TookMS}
+		k.Shot = &shotState{Attempt: v.Shot.Attempt, Seq: v.Shot.Seq, Verdict: v.Shot.Verdict, Portrait: v.Shot.Portrait != nil, TookMS: v.Shot.TookMS, Burst: len(v.Shot.Burst), Picking: v.Shot.Picking != 0}
+		for i, b := range v.Shot.Burst {
+			if b.Seq == v.Shot.Seq {
+				k.Shot.Chosen = i + 1
+			}
+		}
 	}
 	return k
 }
