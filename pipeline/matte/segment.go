@@ -404,7 +404,7 @@ func (c *cutter) priors() {
 			c.edge[i] = b2u(y < 2 || (x < 2 || x >= w-2) && yy < c.fy+c.fh*.5)
 			ex, ey := ax/(.36*c.fw), (yy-c.fy-.55*c.fh)/(.5*c.fh)
 			neck := ax < .22*c.fw && yy > c.fy+c.fh*.6
-			chest := below > .45*c.fh && ax < .25*c.fw+.9*(below-.45*c.fh)
+			chest := below > .45*c.fh && ax < .25*c.fw+.5*(below-.45*c.fh)
 			c.core[i] = b2u((ex*ex+ey*ey < 1 || neck || chest) && !(below > 0 && ax > c.fw))
 			c.torso[i] = b2u(below > 0 && ax < .5*c.fw+3*max(below-.1*c.fh, 0))
 			shoulder := c.chin + .15*c.fh + .45*c.fh*clamp01((ax/c.fw-.3)/.7)
@@ -687,7 +687,8 @@ func (c *cutter) cut(round int) {
 			weak := c.local[i] < weakBelow
 			if round > 0 && body {
 				if weak && under[i] != 0 {
-					k = priorUnder
+					// Beside the neck there may be wall, in the shadow of the head.
+					k = priorUnder + (priorBody-priorUnder)*clamp01(-2*c.deep[i])
 				} else if !weak {
 					k = max(k, priorStrong)
 				}
@@ -781,7 +782,7 @@ func (c *cutter) tidy() {
 		sumE[l] += float64(min(c.e[i], 15)) // a rim of mixed pixels must not outvote the rest
 		sumZ[l] += float64(c.local[i])
 	}
-	clear := c.clearRims()
+	clear := c.clearRims(c.back)
 	fill := make([]bool, len(c.blobs))
 	for id, b := range c.blobs {
 		if id == 0 {
@@ -810,18 +811,18 @@ const (
 	rimShare = .75
 )
 
-// clearRims says which components of the backdrop, as labelled, have a person
-// of clear contrast all round.
-func (c *cutter) clearRims() []bool {
+// clearRims says which components of set, as labelled, have a person of clear
+// contrast all round.
+func (c *cutter) clearRims(set []uint8) []bool {
 	out := make([]bool, len(c.blobs))
 	near := c.stack
-	chamfer(c.dist, near, c.back, c.w, c.h)
+	chamfer(c.dist, near, set, c.w, c.h)
 	good, all := make([]int, len(c.blobs)), make([]int, len(c.blobs))
 	for i, d := range c.dist {
 		if d >= 1.5 && d <= 4 && near[i] >= 0 {
 			l := c.label[near[i]]
 			all[l]++
-			if c.z1[i] > rimClear {
+			if c.z1[i] > rimClear && c.mask[i] != 0 {
 				good[l]++
 			}
 		}
