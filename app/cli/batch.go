@@ -352,8 +352,9 @@ func (b *batch) unreadable(it item, err error) (outcome, error) {
 	return outcome{worst(rows), false}, b.ledger.finish(it, "", rows)
 }
 
-// defaultJobs is how many photos are made at the same time: one a processor, as
-// far as memory allows.
+// defaultJobs is how many photos are made at the same time: one for every two
+// processors, because most of the work on one photo runs on two, as far as memory
+// allows.
 func defaultJobs(cpus int, available uint64) int {
 	const (
 		program = 128 << 20 // libraries, models, plate
@@ -363,7 +364,7 @@ func defaultJobs(cpus int, available uint64) int {
 	if available > program {
 		fit = int(min((available-program)/photo, 1024))
 	}
-	return max(min(cpus, fit), 1)
+	return max(min((cpus+1)/2, fit), 1)
 }
 
 // availableMemory is what Linux says may be used without swapping, in bytes; a
