@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -24,6 +25,7 @@ import (
 	"github.com/yunzhao-station/yunzhao/app/config"
 	"github.com/yunzhao-station/yunzhao/app/drive/remote"
 	"github.com/yunzhao-station/yunzhao/app/screen"
+	"github.com/yunzhao-station/yunzhao/app/sound"
 	"github.com/yunzhao-station/yunzhao/app/station"
 	"github.com/yunzhao-station/yunzhao/camera"
 	"github.com/yunzhao-station/yunzhao/sync/central"
@@ -107,6 +109,11 @@ func (c RunCmd) Run(s *streams) error {
 	}
 	params := parts.params
 	params.Window = window
+	if c.audible(cfg) {
+		if params.Sound = listen(ctx, cfg.Sound, log); params.Sound != nil {
+			log.Info("sound is on", "volume", cfg.Sound.Volume)
+		}
+	}
 	if c.Demo {
 		if err := demoPINs(dir, log); err != nil {
 			return err
@@ -138,6 +145,38 @@ func (c RunCmd) Run(s *streams) error {
 	window.ShowAndRun() // until the window is closed or the station ended
 	stop()
 	return <-ended
+}
+
+// audible tells whether the station makes itself heard: a demonstration and an
+// automation do so only when the settings say it.
+func (c RunCmd) audible(cfg config.Config) bool {
+	switch cfg.Sound.Mode {
+	case "on":
+		return true
+	case "off":
+		return false
+	}
+	return !c.Demo && c.Automation == ""
+}
+
+// listen starts what is heard of the booth until ctx ends; nil where the
+// computer has nothing to play with.
+func listen(ctx context.Context, cfg config.Sound, log *slog.Logger) station.Listener {
+	play, say, err := sound.Find(exec.LookPath)
+	if err != nil {
+		log.Info("the station is silent", "err", err)
+		return nil
+	}
+	if !cfg.Voice {
+		say = nil
+	}
+	s, err := sound.New(sound.Options{Play: play, Say: say, Volume: cfg.Volume, Log: log})
+	if err != nil {
+		log.Warn("the station is silent", "err", err)
+		return nil
+	}
+	go s.Run(ctx)
+	return s
 }
 
 // targets lists what is on the window in the driver's words.

@@ -35,7 +35,11 @@ import (
 // Scene is the simulated booth's stage door: whether somebody sits in it.
 type Scene interface{ SetOccupied(bool) }
 
-// Params are the parts of a station. Window and Scene are optional.
+// Listener follows the views, such as to make them heard. Show may be called
+// from any goroutine and must not block.
+type Listener interface{ Show(booth.View) }
+
+// Params are the parts of a station. Window, Sound and Scene are optional.
 type Params struct {
 	DataDir   string
 	Config    config.Config
@@ -48,6 +52,7 @@ type Params struct {
 	Outbox    *outbox.Outbox
 	Uplink    *uplink.Worker
 	Window    Window
+	Sound     Listener
 	Scene     Scene // nil: a real camera
 	Simulated bool
 	Demo      bool
@@ -281,6 +286,9 @@ func (s *Station) show() {
 	}
 	if s.p.Window != nil {
 		s.p.Window.Show(v)
+	}
+	if s.p.Sound != nil {
+		s.p.Sound.Show(v)
 	}
 }
 
