@@ -402,6 +402,7 @@ func parse(data []byte, depth int) (*Spec, error) {
 		p.inherit(s, d.LimitsFrom, depth)
 	}
 	p.limits(s, d.Limits)
+	s.always()
 	if len(p) > 0 {
 		return nil, fmt.Errorf("%w: %s", ErrInvalid, strings.Join(p, "; "))
 	}
@@ -546,6 +547,33 @@ func (p *problems) inherit(s *Spec, id string, depth int) {
 		}
 	}
 }
+
+// always adds the checks that no standard does without unless it turns them off
+// by name: one person, and all that its own fields promise.
+func (s *Spec) always() {
+	add := func(id string, r Range, wanted bool) {
+		if _, ok := s.limits[id]; ok || !wanted {
+			return
+		}
+		l := Limit{Level: LevelFail, Fail: r, Warn: Open()}
+		if s.Geometry.Yields(id) {
+			l.Level = LevelWarn
+		}
+		s.limits[id] = l
+	}
+	add("single_face", Range{math.NaN(), largestBystander}, true)
+	for _, id := range []string{CrownMargin, EyeLine, FaceWidth, HeadHeight, ChinMargin, Centred} {
+		add(id, s.ownWindow(id), !s.Geometry.Window(id).IsOpen())
+	}
+	for _, id := range []string{Upscale, Pixels, DPI} {
+		add(id, s.ownWindow(id), true)
+	}
+	add(FileSize, s.ownWindow(FileSize), s.MaxKB > 0)
+}
+
+// largestBystander is the area of a second face over the first's from which on
+// there is more than one person in the picture.
+const largestBystander = .1
 
 // derived tells whether check id takes its limits from the standard's fields.
 func (s *Spec) derived(id string) bool {

@@ -73,6 +73,29 @@ func TestDefaultStandard(t *testing.T) {
 	}
 }
 
+// A file that names no checks is still held to one person and to its own fields.
+func TestLeastChecks(t *testing.T) {
+	s, err := Parse([]byte(minimal))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(s.CheckIDs(), " "); got != "dpi eye_line face_width pixels single_face upscale" {
+		t.Errorf("checks %s", got)
+	}
+	for id, want := range map[string]Range{EyeLine: {120, 190}, FaceWidth: {100, 180}, Pixels: {120000, 120000}} {
+		if l := s.Limit(id); l.Level != LevelFail || l.Fail != want {
+			t.Errorf("%s: %+v", id, l)
+		}
+	}
+	if l := s.Limit(Upscale); l.Fail.Max != DefaultMaxUpscale || l.Level != LevelFail {
+		t.Errorf("upscale %+v", l)
+	}
+	s, err = Parse([]byte(minimal + "[limits.single_face]\nlevel = \"off\"\n"))
+	if err != nil || s.Limit("single_face").Level != LevelOff {
+		t.Errorf("turned off by name: %+v %v", s.Limit("single_face"), err)
+	}
+}
+
 func TestInheritedLimits(t *testing.T) {
 	s, err := Load("id-card")
 	if err != nil {
