@@ -327,7 +327,7 @@ func (m *Machine) operatorIntent(in Intent) bool {
 		return false
 	}
 	switch in.(type) {
-	case ToggleLang:
+	case ToggleLang, Cover:
 		return false
 	case Wedge: // no visit begins behind the page
 		return m.state == Idle || m.state == Identify
@@ -609,7 +609,7 @@ func (m *Machine) operatorView() *OperatorView {
 	if !v.Unlocked {
 		return v
 	}
-	v.Staff, v.Status, v.Day, v.Can = m.op.staff, m.op.status, m.op.day, m.allowed()
+	v.Staff, v.Status, v.Day, v.Can = m.op.staff, withLight(m.op.status, m.calibration), m.op.day, m.allowed()
 	if m.op.notice != nil {
 		n := *m.op.notice
 		v.Notice = &n
@@ -624,6 +624,22 @@ func (m *Machine) operatorView() *OperatorView {
 		}
 	}
 	return v
+}
+
+// withLight puts after the plate how the light has kept since it was taken.
+func withLight(status []StatusLine, c CalibrationView) []StatusLine {
+	at := slices.IndexFunc(status, func(l StatusLine) bool { return l.ID == "plate" })
+	if at < 0 {
+		return status
+	}
+	l := StatusLine{ID: "light", Title: Text{"光线", "Light"}, Lamp: Lamp{OK, Text{"与空背景一致", "As when the backdrop was taken"}}}
+	switch {
+	case c.Alarm != nil:
+		l.Lamp = Lamp{Warn, *c.Alarm}
+	case c.Plate.ID == "":
+		l.Lamp = Lamp{Note, Text{"拍过空背景后才能比较", "Compared once the backdrop is taken"}}
+	}
+	return slices.Insert(slices.Clone(status), at+1, l)
 }
 
 func (m *Machine) pinView() PINView {

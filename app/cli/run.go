@@ -101,7 +101,7 @@ func (c RunCmd) Run(s *streams) error {
 	var st *station.Station
 	window, err := screen.New(fyneApp, screen.Options{
 		Size: image.Pt(cfg.Screen.Width, cfg.Screen.Height), Fullscreen: cfg.Screen.Fullscreen,
-		ShutterKey: cfg.Capture.ShutterKey,
+		ShutterKey: cfg.Capture.ShutterKey, OperatorKey: cfg.Operator.Key, Corner: cfg.Operator.Corner,
 		OnIntent:   func(in booth.Intent) { st.Send(in) },
 	})
 	if err != nil {

@@ -32,6 +32,8 @@ type chrome struct {
 	simulated   badge
 	demo        badge
 	lang, leave *button
+	corner      *button // over the name: held, it asks staff for a PIN
+	holds       int     // of the corner, so that an old one opens nothing
 	title       pair
 	toast       *panel
 	toastSign   *sign
@@ -82,6 +84,8 @@ func newChrome(u *ui) *chrome {
 	c.strip = canvas.NewRectangle(colSurface)
 	c.add(c.bar)
 	c.add(c.strip)
+	c.corner = c.page.button("operator-corner", lookBare, "", nil)
+	c.corner.onHold = c.hold
 	c.brand = c.sign("camera", colBrand)
 	c.name = c.text(22, true, colInk).mid().line()
 	for range stepNames {
@@ -118,6 +122,24 @@ func (b *badge) set(s string) {
 	b.text.set(s)
 	setVisible(b.bg.bg, b.on)
 	setVisible(b.sign.img, b.on)
+}
+
+// cornerHold is how long staff hold the corner: longer than a student's finger
+// rests anywhere by chance.
+const cornerHold = 1500 * time.Millisecond
+
+// hold asks for a PIN when the corner has been held for long enough.
+func (c *chrome) hold(held bool) {
+	if !held {
+		return
+	}
+	c.holds++
+	mine := c.holds
+	c.ui.after(cornerHold, func() {
+		if c.corner.pressed && c.corner.Visible() && c.holds == mine {
+			c.ui.send(booth.OpenOperator{})
+		}
+	})
 }
 
 // layoutRight places the badge at the right end of r and returns what is left.
@@ -307,6 +329,7 @@ func (c *chrome) layout(window rect) space {
 	nameW := c.name.measure(c.name.text, c.name.size*k)/k + 4
 	name, row := row.cutLeft(nameW, 24)
 	c.name.layout(name, k)
+	place(c.corner, rect{header.x, header.y, name.x + name.w + 12 - header.x, header.h}, k)
 	buttons := row.insetXY(0, 11)
 	if c.leave.Visible() {
 		var at rect

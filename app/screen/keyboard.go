@@ -70,6 +70,12 @@ func (k *keyboard) enter() (text string, ok bool) {
 // typedRune is the window's character input.
 func (w *Window) typedRune(r rune) {
 	inBurst := w.keys.rune(r)
+	if op := w.view.Operator; op != nil {
+		if !op.Unlocked && r >= '0' && r <= '9' {
+			w.operator.pad.digit(r)
+		}
+		return
+	}
 	if w.ask.root.Visible() {
 		return
 	}
@@ -89,13 +95,23 @@ func (w *Window) typedRune(r rune) {
 		}
 	case booth.Locked:
 		if locked, ok := w.screens[booth.Locked].(*locked); ok && r >= '0' && r <= '9' {
-			locked.digit(r)
+			locked.pad.digit(r)
 		}
 	}
 }
 
 // typedKey is the window's input of keys without a character.
 func (w *Window) typedKey(e *fyne.KeyEvent) {
+	if e.Name == w.operatorKey && w.operatorKey != "" {
+		if w.view.Operator == nil && w.ui.admitAction(w.ui.clock()) {
+			w.ui.send(booth.OpenOperator{})
+		}
+		return
+	}
+	if w.view.Operator != nil {
+		w.operatorTyped(e)
+		return
+	}
 	if e.Name == w.shutterKey && w.shutterKey != "" {
 		if !w.ask.root.Visible() && (w.view.State == booth.Framing || w.view.State == booth.Countdown) {
 			w.press()
@@ -110,7 +126,7 @@ func (w *Window) typedKey(e *fyne.KeyEvent) {
 			w.ui.send(booth.Key{Rune: '\b'})
 		}
 		if locked, ok := w.current.(*locked); ok {
-			locked.erase()
+			locked.pad.erase()
 		}
 	case fyne.KeyEscape:
 		if w.ask.root.Visible() {
@@ -120,6 +136,32 @@ func (w *Window) typedKey(e *fyne.KeyEvent) {
 		}
 		if w.ui.admitAction(w.ui.clock()) {
 			w.ui.send(booth.Back{})
+		}
+	}
+}
+
+// operatorTyped is the keyboard while staff's page is open.
+func (w *Window) operatorTyped(e *fyne.KeyEvent) {
+	switch e.Name {
+	case fyne.KeyReturn, fyne.KeyEnter:
+		_, burst := w.keys.enter()
+		switch {
+		case w.view.Operator.Unlocked:
+		case burst: // a scanner's number is nobody's PIN
+			w.operator.pad.forget()
+			w.operator.pad.show()
+		default:
+			w.operator.pad.enter.Tapped(nil)
+		}
+	case fyne.KeyBackspace:
+		w.operator.pad.erase()
+	case fyne.KeyEscape:
+		switch {
+		case !w.ui.admitAction(w.ui.clock()):
+		case w.operator.mode != modeHome:
+			w.operator.turn(modeHome)
+		default:
+			w.ui.send(booth.CloseOperator{})
 		}
 	}
 }
@@ -178,7 +220,7 @@ func (w *Window) enter() {
 		}
 	case w.view.State == booth.Locked:
 		if locked, ok := w.current.(*locked); ok {
-			locked.submit()
+			locked.pad.enter.Tapped(nil)
 		}
 	}
 }

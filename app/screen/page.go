@@ -31,6 +31,11 @@ type ui struct {
 	pixelsPer float32
 
 	lastTap time.Time
+
+	// after runs f on the interface goroutine once d has passed.
+	after func(d time.Duration, f func())
+	// rearrange places everything anew, for a page that changed by itself.
+	rearrange func()
 }
 
 // both orders a sentence: current language first.

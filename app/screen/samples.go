@@ -44,7 +44,17 @@ func samples(lang booth.Lang, crowded bool) []Sample {
 		}
 		list = append(list, Sample{name, v})
 	}
-	add("00-locked", booth.Locked, base, func(v *booth.View) { v.SessionID = "" })
+	add("00-locked", booth.Locked, base, func(v *booth.View) {
+		v.SessionID = ""
+		v.Locked = &booth.LockedView{Crash: true, Saved: 127, LastSaved: sampleNow}
+		if crowded {
+			v.Locked.Cut, v.Locked.Saved = true, 12345
+			v.Locked.PIN = booth.PINView{RetryAt: sampleNow.Add(899 * time.Second)}
+		}
+	})
+	for _, s := range operatorSamples(base, visit, crowded) {
+		add(s.Name, s.View.State, s.View, nil)
+	}
 	add("01-idle", booth.Idle, base, func(v *booth.View) {
 		v.SessionID = ""
 		if crowded {

@@ -1,114 +1,136 @@
 package screen
 
 import (
-	"strings"
+	"fmt"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
 )
 
-// locked asks the operator for a PIN. The digits stay here until they are sent.
+// locked says why the station is locked and whether the last photo is safe, and
+// asks staff for a PIN.
 type locked struct {
 	page
-	card   *panel
-	icon   *sign
-	head   pair
-	field  *panel
-	dots   *textBlock
-	pad    []*button
-	unlock *button
-	pin    []rune
-	noPIN  bool // none was ever set: a plain confirmation will do
+	card *panel
+	icon *sign
+	head pair
+	safe *panel
+	safI *sign
+	safT pair
+	ask  pair
+	pad  *pinPad
 }
-
-// maxPIN digits are taken; more are ignored.
-const maxPIN = 12
 
 func newLocked(u *ui) screen {
 	s := &locked{page: newPage(u)}
 	s.titleText = booth.Text{ZH: "本机已锁定", EN: "This station is locked"}
 	s.card = s.panel(colSurface, colLine)
 	s.icon = s.sign("lock", colBrand)
-	s.head = s.pair(26, 16, true, colInk, colMuted).centre()
-	s.field = s.panel(colGround, colBrand)
-	s.dots = s.page.text(44, true, colInk).centre().mid().line()
-	for _, r := range "123456789" {
-		s.key(string(r), "", func() { s.digit(r) })
-	}
-	s.key("clear", "cross", func() { s.pin = nil; s.show() })
-	s.key("0", "", func() { s.digit('0') })
-	s.key("back", "backspace", func() { s.erase() })
-	s.unlock = s.page.button("unlock", lookPrimary, "ok", s.submit)
-	s.mark("pin", s.field.bg, nil)
+	s.head = s.pair(30, 17, true, colInk, colMuted)
+	s.safe = s.panel(colOKBg, colOK)
+	s.safI = s.sign("shield", colOK)
+	s.safT = s.pair(21, 15, true, colOK, colOK)
+	s.ask = s.pair(22, 15, true, colInk, colMuted)
+	s.pad = newPINPad(&s.page, func(pin string) { u.send(booth.Unlock{PIN: pin}) })
+	s.mark("safe", s.safe.bg, func() string { return s.safT.a.text })
 	return s
 }
 
-func (s *locked) key(name, icon string, tap func()) {
-	b := s.page.button("key-"+name, lookKey, icon, tap)
-	if icon == "" {
-		b.plain(name, "")
-	}
-	s.pad = append(s.pad, b)
-}
-
-func (s *locked) forget() { s.pin = nil }
-
-func (s *locked) digit(r rune) {
-	if len(s.pin) < maxPIN {
-		s.pin = append(s.pin, r)
-	}
-	s.show()
-}
-
-func (s *locked) erase() {
-	if len(s.pin) > 0 {
-		s.pin = s.pin[:len(s.pin)-1]
-	}
-	s.show()
-}
-
-func (s *locked) submit() {
-	pin := string(s.pin)
-	clear(s.pin)
-	s.pin = nil
-	s.show()
-	if pin != "" || s.noPIN {
-		s.ui.send(booth.Unlock{PIN: pin})
-	}
-}
-
-// show redraws the dots in place.
-func (s *locked) show() {
-	s.dots.set(strings.Repeat("●", len(s.pin)))
-	s.dots.layout(s.dots.laid.area, s.ui.k)
-	s.unlock.setEnabled(len(s.pin) > 0 || s.noPIN)
-}
+func (s *locked) forget() { s.pad.forget() }
 
 func (s *locked) update(v booth.View) {
-	s.noPIN = v.Locked != nil && v.Locked.NoPIN
-	s.head.set(s.ui, booth.Text{ZH: "请工作人员输入 PIN", EN: "Staff: enter your PIN"})
-	s.dots.set(strings.Repeat("●", len(s.pin)))
-	s.unlock.label(booth.Text{ZH: "解锁", EN: "Unlock"})
-	s.unlock.setEnabled(len(s.pin) > 0 || s.noPIN)
+	l := v.Locked
+	if l == nil {
+		l = &booth.LockedView{}
+	}
+	s.head.set(s.ui, booth.Text{ZH: "工作人员暂时离开，本机已锁定", EN: "The staff are away and have locked this station"})
+	if l.Crash {
+		s.head.set(s.ui, booth.Text{ZH: "云照站刚才意外中断，已重新启动", EN: "The station stopped unexpectedly and has started again"})
+	}
+	safe, words := photoSafety(*l)
+	level := booth.OK
+	if !safe {
+		level = booth.Warn
+	}
+	tn := toneOf(level)
+	icon := "shield"
+	if !safe {
+		icon = tn.icon
+	}
+	s.safe.tint(tn.ground, tn.text)
+	s.safI.set(icon, tn.text)
+	s.safT.tint(tn.text, tn.text)
+	s.safT.set(s.ui, words)
+	s.ask.set(s.ui, booth.Text{ZH: "请工作人员输入 PIN", EN: "Staff: enter your PIN"})
+	if l.NoPIN {
+		s.ask.set(s.ui, booth.Text{
+			ZH: "本机还没有设置 PIN。看过上面的说明后按“已知晓，继续”。设置：yunzhao pin set",
+			EN: "No PIN is set here. Read the above, then go on. To set one: yunzhao pin set",
+		})
+	}
+	s.pad.update(l.PIN, v, l.NoPIN)
+}
+
+// photoSafety says whether the last photo is safe, and in which words.
+func photoSafety(l booth.LockedView) (safe bool, words booth.Text) {
+	last := ""
+	if !l.LastSaved.IsZero() {
+		last = l.LastSaved.Local().Format("01-02 15:04")
+	}
+	switch {
+	case l.Cut && l.CutSaved:
+		return true, booth.Text{
+			ZH: fmt.Sprintf("中断时那位同学的照片已安全保存（%s），不用重拍。共 %d 份照片，都安全。", last, l.Saved),
+			EN: fmt.Sprintf("The photo of the visit that was cut is safely saved (%s); no retake is needed. All %d photos are safe.", last, l.Saved),
+		}
+	case l.Cut && l.Saved == 0:
+		return false, booth.Text{
+			ZH: "中断时有一位同学还没有提交，照片没有保存：请他重新拍。本机还没有保存过照片。",
+			EN: "A visit was cut before it was submitted and its photo was not saved: please photograph this student again. No photo was saved here before.",
+		}
+	case l.Cut:
+		return false, booth.Text{
+			ZH: fmt.Sprintf("中断时有一位同学还没有提交，照片没有保存：请他重新拍。之前的 %d 份照片都安全，最近一份 %s。", l.Saved, last),
+			EN: fmt.Sprintf("A visit was cut before it was submitted and its photo was not saved: please photograph this student again. The %d photos before are safe, the last of %s.", l.Saved, last),
+		}
+	case l.Saved == 0:
+		return true, booth.Text{ZH: "没有照片丢失。", EN: "No photo was lost."}
+	}
+	return true, booth.Text{
+		ZH: fmt.Sprintf("最后一张照片已安全保存（%s）。共 %d 份照片，没有丢失。", last, l.Saved),
+		EN: fmt.Sprintf("The last photo is safely saved (%s). All %d photos are safe.", last, l.Saved),
+	}
 }
 
 func (s *locked) layout(sp space) {
 	k := s.ui.k
-	card := sp.body.centred(min(sp.body.w, 900), min(sp.body.h, 520))
+	area := rect{sp.body.x, sp.body.y, sp.body.w, sp.body.h}
+	card := area.centred(min(area.w, 1180), min(area.h, 540))
+	if s.ui.tall {
+		card = area.centred(area.w, min(area.h, 1100))
+	}
 	place(s.card.bg, card, k)
 	radius(s.card, k)
 	in := card.inset(28)
-	left, pad := in.cutLeft(in.w*0.46, 32)
-	left = left.centred(left.w, min(left.h, 300))
-	icon, left := left.cutTop(84, 14)
-	place(s.icon.img, icon.centred(80, 80), k)
-	head, left := left.cutTop(80, 14)
-	s.head.layoutMid(head, k)
-	field, _ := left.cutTop(84, 0)
-	place(s.field.bg, field, k)
-	radius(s.field, k)
-	s.dots.layout(field.inset(10), k)
-	for i, c := range pad.grid(3, 4, 10) {
-		place(s.pad[i], c, k)
+	var words, pad rect
+	if s.ui.tall {
+		pad, words = in.cutBottom(in.h*0.46, 24)
+	} else {
+		pad, words = in.cutRight(in.w*0.38, 36)
 	}
-	place(s.unlock, sp.primary, k)
+	head, words := words.cutTop(76, 12)
+	icon, text := head.cutLeft(64, 18)
+	place(s.icon.img, icon.centred(60, 60), k)
+	s.head.layoutMid(text, k)
+	safe, words := words.cutTop(min(180, words.h*0.38), 14)
+	place(s.safe.bg, safe, k)
+	radius(s.safe, k)
+	icon, text = safe.insetXY(18, 8).cutLeft(36, 14)
+	place(s.safI.img, icon.centred(36, 36), k)
+	s.safT.layoutMid(text, k)
+	ask, words := words.cutTop(46, 6)
+	if s.pad.plain {
+		ask.h += words.h
+	}
+	s.ask.layoutMid(ask, k)
+	s.pad.layout(words, pad, sp.primary)
 }

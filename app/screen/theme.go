@@ -24,6 +24,8 @@ var (
 	colWhite   = rgb(0xFFFFFF)
 	colOff     = rgb(0xE2E7EF) // disabled button
 	colOffText = rgb(0x3F4A5C)
+	colClear   = color.NRGBA{}
+	colVeil    = color.NRGBA{R: 0x0A, G: 0x4A, B: 0xA8, A: 0x20} // a bare button being held
 
 	colOK     = rgb(0x07532B)
 	colOKBg   = rgb(0xDDF3E6)

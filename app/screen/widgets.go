@@ -144,6 +144,7 @@ const (
 	lookKey                 // keypad
 	lookChosen              // the tab in use
 	lookGood                // a question answered yes
+	lookBare                // nothing but what lies below
 )
 
 // button is anything a person can press. Its id is stable: the end-to-end
@@ -239,6 +240,11 @@ func (b *button) colours() (ground, line, text color.NRGBA) {
 		return colTint, colBrand, colBrand
 	case lookGood:
 		return colOKBg, colOK, colOK
+	case lookBare:
+		if b.pressed {
+			return colVeil, colLine, colInk
+		}
+		return colClear, colClear, colInk
 	case lookQuiet:
 		if b.pressed {
 			return colTint, colLine, colInk

@@ -27,6 +27,10 @@ type Options struct {
 	// ShutterKey takes the photo beside the space bar: a pedal's or a remote's,
 	// by the names of the settings ("page-down", "f9", …); "" = none.
 	ShutterKey string
+	// OperatorKey asks for the staff's PIN, by the names of the settings ("f12");
+	// "" = none. Corner lets staff hold the station's name for it.
+	OperatorKey string
+	Corner      bool
 }
 
 // minSide is the smallest window side at which a finger can hit every key.
@@ -41,13 +45,17 @@ type Window struct {
 	ask     *ask
 	screens map[booth.State]screen
 	fault   screen
-	all     []screen
-	current screen
-	keys    keyboard
+	// operator covers every other screen; corner says whether its name opens it.
+	operator *operatorPage
+	corner   bool
+	all      []screen
+	current  screen
+	keys     keyboard
 	// shutterKey is the toolkit's name of the pedal's key; "" = none.
-	shutterKey fyne.KeyName
-	preview    *Preview
-	size       fyne.Size
+	shutterKey  fyne.KeyName
+	operatorKey fyne.KeyName // asks for the staff's PIN; "" = none
+	preview     *Preview
+	size        fyne.Size
 
 	view    booth.View // last applied; interface goroutine only
 	session string
@@ -89,11 +97,18 @@ func New(app fyne.App, opts Options) (_ *Window, err error) {
 	if w.shutterKey, err = shutterKey(opts.ShutterKey); err != nil {
 		return nil, fmt.Errorf("make the booth's window: %w", err)
 	}
+	if w.operatorKey, err = shutterKey(opts.OperatorKey); err != nil {
+		return nil, fmt.Errorf("make the booth's window: %w", err)
+	}
 
 	capture := newCapture(u, w.preview)
 	eligible := newEligible(u)
 	sealing := newSealing(u)
 	w.fault = newFault(u)
+	w.operator = newOperatorPage(u)
+	w.corner = opts.Corner
+	u.rearrange = w.arrange
+	u.after = func(d time.Duration, f func()) { time.AfterFunc(d, func() { fyne.Do(f) }) }
 	w.screens = map[booth.State]screen{
 		booth.Locked:        newLocked(u),
 		booth.Idle:          newIdle(u),
@@ -130,7 +145,7 @@ func New(app fyne.App, opts Options) (_ *Window, err error) {
 			w.all = append(w.all, s)
 		}
 	}
-	w.all = append(w.all, w.fault)
+	w.all = append(w.all, w.fault, w.operator)
 	for _, s := range w.all {
 		s.base().root.Hide()
 		w.content.Add(s.base().root)
@@ -225,14 +240,26 @@ func (w *Window) apply(v booth.View) {
 	if v.State != w.view.State && (w.screens[v.State] != w.screens[w.view.State] || !visiting(v.State)) {
 		w.ask.close()
 	}
+	if (v.Operator == nil) != (w.view.Operator == nil) {
+		w.operator.forget()
+		w.ask.close()
+		w.keys.reset()
+	}
 	w.view = v
 	next := w.screens[v.State]
 	if next == nil || v.Fault != nil {
 		next = w.fault
 	}
+	around := v
+	if v.Operator != nil {
+		next = w.operator
+		// The chrome shows nothing of the visit below.
+		around.State, around.Fault, around.Toast, around.Warning, around.Next = booth.Locked, nil, nil, false, nil
+	}
 	w.preview.follow(v)
 	next.update(v)
-	w.chrome.update(v, next)
+	w.chrome.update(around, next)
+	setVisible(w.chrome.corner, w.corner && v.Operator == nil && v.State != booth.Locked)
 	if w.current != next {
 		if w.current != nil {
 			w.current.base().release()
@@ -348,8 +375,12 @@ func (w *Window) refreshTargets() {
 	w.targetMu.Unlock()
 }
 
-// stateName is the state as drivers see it; a fault covers the state below it.
+// stateName is the state as drivers see it; a fault covers the state below it,
+// and the operator page either.
 func (w *Window) stateName() string {
+	if w.view.Operator != nil {
+		return "operator"
+	}
 	if w.view.Fault != nil {
 		return "fault"
 	}
