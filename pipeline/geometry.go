@@ -258,14 +258,21 @@ func between(lower, upper []line, scale float64) span {
 	return s
 }
 
-// lowest is the place in s where the convex function f is least.
+// lowest is the place in s where the convex function f is least, by golden
+// section.
 func lowest(s span, f func(float64) float64) float64 {
-	for range 40 { // (2/3)^40 is far below a pixel
-		m0, m1 := s.lo+(s.hi-s.lo)/3, s.hi-(s.hi-s.lo)/3
-		if f(m0) <= f(m1) {
-			s.hi = m1
+	const part = math.Phi - 1
+	m0, m1 := s.hi-part*(s.hi-s.lo), s.lo+part*(s.hi-s.lo)
+	f0, f1 := f(m0), f(m1)
+	for range 36 { // part^36 of the picture's height is far below a pixel
+		if f0 <= f1 {
+			s.hi, m1, f1 = m1, m0, f0
+			m0 = s.hi - part*(s.hi-s.lo)
+			f0 = f(m0)
 		} else {
-			s.lo = m0
+			s.lo, m0, f0 = m0, m1, f1
+			m1 = s.lo + part*(s.hi-s.lo)
+			f1 = f(m1)
 		}
 	}
 	return (s.lo + s.hi) / 2
