@@ -332,7 +332,7 @@ func (b *batch) one(ctx context.Context, maker *pipeline.Standardizer, it item) 
 	})
 	switch {
 	case errors.Is(err, pipeline.ErrInput):
-		return b.unreadable(it, &codec.FileError{ZH: tooSmall.zh, EN: tooSmall.en, Err: err})
+		return b.unreadable(it, &codec.FileError{ZH: errTooSmall.zh, EN: errTooSmall.en, Err: err})
 	case err != nil:
 		return outcome{}, err
 	}

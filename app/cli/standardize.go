@@ -277,7 +277,7 @@ func (j *photoJob) run(force bool, each func(*pipeline.Result) error) error {
 		Frame: j.frame, Plate: j.plate, Rotation: j.rotation, Force: force, Decode: j.decode,
 	}, j.specs, each)
 	if errors.Is(err, pipeline.ErrInput) {
-		return tooSmall
+		return errTooSmall
 	}
 	if err != nil {
 		return fmt.Errorf("standardise: %w", err)
@@ -285,8 +285,8 @@ func (j *photoJob) run(force bool, each func(*pipeline.Result) error) error {
 	return nil
 }
 
-// tooSmall is about a frame that no standard could use.
-var tooSmall = usageError{"照片太小，无法使用（每边至少 64 像素）。", "The photo is too small to be used (at least 64 px a side)."}
+// errTooSmall is about a frame that no standard could use.
+var errTooSmall = usageError{"照片太小，无法使用（每边至少 64 像素）。", "The photo is too small to be used (at least 64 px a side)."}
 
 // writeFile puts data in place whole or not at all, readable by its owner only:
 // it is somebody's picture.
