@@ -45,6 +45,8 @@ type commands struct {
 	Verify      VerifyCmd      `cmd:"" help:"核对本机每个照片包 / Verify every packet on this station."`
 	Pin         PinCmd         `cmd:"" help:"工作人员的 PIN / Staff's PINs."`
 	Audit       AuditCmd       `cmd:"" help:"审计日志 / The audit log."`
+	Export      ExportCmd      `cmd:"" help:"把未上传的照片包写到 U 盘 / Copy unsent packets onto a USB stick."`
+	Import      ImportCmd      `cmd:"" help:"从 U 盘读入回执、审核结果与名单 / Take in acknowledgements, verdicts and the roster from a USB stick."`
 	Packet      PacketCmd      `cmd:"" help:"查看、核对照片包文件 / Inspect or verify a packet file."`
 	Doctor      DoctorCmd      `cmd:"" help:"检查运行条件并给出办法 / Check every precondition and say how to mend it."`
 	Version     VersionCmd     `cmd:"" help:"版本 / Print the version."`

@@ -596,8 +596,17 @@ func (s *Server) handleVerdicts(w http.ResponseWriter, r *http.Request, st Stati
 	if err != nil {
 		return err
 	}
+	out, err := s.verdictsPage(r.Context(), st, since)
+	if err != nil {
+		return err
+	}
+	return s.answer(w, wire.TypeVerdicts, out)
+}
+
+// verdictsPage is what a station is told after since, one page of it.
+func (s *Server) verdictsPage(ctx context.Context, st Station, since uint64) (wire.Verdicts, error) {
 	out := wire.Verdicts{StationID: st.ID, Cursor: since, Verdicts: []wire.Verdict{}, Acks: []wire.Signed{}}
-	err = s.view(r.Context(), func(tx *bolt.Tx) error {
+	err := s.view(ctx, func(tx *bolt.Tx) error {
 		b := tx.Bucket(bktStationLog).Bucket([]byte(st.ID))
 		if b == nil {
 			out.Cursor = 0
@@ -627,10 +636,7 @@ func (s *Server) handleVerdicts(w http.ResponseWriter, r *http.Request, st Stati
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return s.answer(w, wire.TypeVerdicts, out)
+	return out, err
 }
 
 func (s *Server) handleClaim(w http.ResponseWriter, r *http.Request, st Station, _ []byte) error {

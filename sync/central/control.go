@@ -160,6 +160,7 @@ func (s *Server) controlHandler() http.Handler {
 			s.writeJSON(w, http.StatusOK, v)
 		})
 	}
+	s.controlStick(handle)
 	handle("POST /code", func(r *http.Request) (any, error) {
 		days, err := strconv.Atoi(r.FormValue("days"))
 		if err != nil {

@@ -35,8 +35,8 @@ func TestDemoCode(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &c); err != nil || w.Code != http.StatusOK || c.Code == info.EnrolCode {
 		t.Fatalf("%d %s %v", w.Code, w.Body, err)
 	}
-	one, print, ok := strings.Cut(c.Code, ".")
-	if !ok || print != s.Fingerprint() {
+	one, fingerprint, ok := strings.Cut(c.Code, ".")
+	if !ok || fingerprint != s.Fingerprint() {
 		t.Fatalf("code %q for fingerprint %s", c.Code, s.Fingerprint())
 	}
 	said, err := s.enroll(t.Context(), wire.EnrollRequest{Version: wire.Version, Code: one, PublicKey: make([]byte, 32)}, "x", "x")
@@ -49,9 +49,9 @@ func TestDemoCode(t *testing.T) {
 			t.Errorf("the rest of central behind the door: %d", w.Code)
 		}
 	}
-	real := s.demoBatches()[0]
-	real.ID = "real"
-	if err := s.PutBatch(t.Context(), real, "test"); err != nil {
+	genuine := s.demoBatches()[0]
+	genuine.ID = "real"
+	if err := s.PutBatch(t.Context(), genuine, "test"); err != nil {
 		t.Fatal(err)
 	}
 	if w := ask(s.DemoHandler()); w.Code != http.StatusForbidden {

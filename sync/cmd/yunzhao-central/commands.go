@@ -36,6 +36,8 @@ type commands struct {
 	Export         exportCmd        `cmd:"" help:"导出审核通过的标准照与清单 Write the approved portraits of a batch and a list of them."`
 	ExportPortrait portraitCmd      `cmd:"" help:"导出一张标准照 Write the portrait of a packet to a file."`
 	Packet         packetCmd        `cmd:"" help:"照片包 Packet files."`
+	ImportPackets  importPacketsCmd `cmd:"" help:"从 U 盘收照片包 Take packets from a USB stick."`
+	ExportAnswers  exportAnswersCmd `cmd:"" help:"把回执、审核结果与名单写到 U 盘 Write acknowledgements, verdicts and the roster for stations onto a USB stick."`
 	VerifyAudit    auditCmd         `cmd:"" help:"校验审计日志 Check that no line of the audit log was changed."`
 }
 
