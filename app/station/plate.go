@@ -136,7 +136,7 @@ func (s *Station) takePlate(ctx context.Context, previous *pipeline.Plate) plate
 	var (
 		frame       camera.Frame
 		raw, turned image.RGBA
-		seq         uint64
+		seq         = s.p.Camera.Status().Seq // only frames from now on
 		name        string
 		size        image.Point
 		made        *calibrate.Calibrator

@@ -73,7 +73,18 @@ func (r *rig) keys() (ed25519.PrivateKey, ed25519.PublicKey) {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), policy: map[string]wire.Policy{}}
+	r := newRigOn(t, t.TempDir(), nil)
+	r.wait("an open door", func(v booth.View) bool {
+		return v.State == booth.Idle && v.Fault == nil && v.Lamps.Plate.Level == booth.OK
+	})
+	return r
+}
+
+// newRigOn is a rig in a directory of its own; with a camera, the station takes
+// it for a real one.
+func newRigOn(t *testing.T, dir string, open camera.Opener) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: dir, policy: map[string]wire.Policy{}}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -120,23 +131,27 @@ func newRig(t *testing.T) *rig {
 	t.Cleanup(func() { _ = r.box.Close() })
 	r.up, err = uplink.NewWorker(uplink.Params{Enrolment: enrolment, Key: key, Roster: r.roster, Outbox: r.box, Log: log})
 	must(err)
-	r.booth, err = scene.New(scene.Options{Encode: codec.EncodeYCbCr})
-	must(err)
-	must(r.booth.Close())
-	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: r.booth.Open, Log: log})
+	simulated := open == nil
+	if simulated {
+		r.booth, err = scene.New(scene.Options{Encode: codec.EncodeYCbCr})
+		must(err)
+		must(r.booth.Close())
+		open = r.booth.Open
+	}
+	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: open, Log: log})
 	must(err)
 	cfg := config.Default()
 	cfg.Times.Countdown = 0
 	cfg.Capture.Auto = false // the tests press the shutter
 	r.params = Params{
 		DataDir: r.dir, Config: cfg, Log: log, Camera: sup, Enrolment: enrolment, Key: key, Roster: r.roster, Outbox: r.box,
-		Uplink: r.up, Scene: r.booth, Simulated: true, Version: "test",
+		Uplink: r.up, Simulated: simulated, Version: "test",
+	}
+	if simulated {
+		r.params.Scene = r.booth
 	}
 	r.start()
 	t.Cleanup(func() { r.stop() })
-	r.wait("an open door", func(v booth.View) bool {
-		return v.State == booth.Idle && v.Fault == nil && v.Lamps.Plate.Level == booth.OK
-	})
 	return r
 }
 
