@@ -68,7 +68,7 @@ type Burst struct {
 	seen    []sight
 }
 
-// burstWorkers is how many frames are looked at at once: a station has two
+// burstWorkers is how many frames are looked at together: a station has two
 // cores.
 const burstWorkers = 2
 

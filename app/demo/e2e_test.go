@@ -28,7 +28,7 @@ import (
 // and inside the packet; the next student is identified meanwhile and rejected.
 func TestE2EVisit(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "[times]\ncountdown_s = 2\ndone_s = 120\n[capture]\nauto = false\n")
+	s := newSite(t, "[times]\ncountdown_s = 4\ndone_s = 120\n")
 	who, other := s.student(wire.PayBeforeSubmit, 0), s.student(wire.PayNone, 0)
 	s.expect("central's lamp", func(st remote.State) bool { return st.Lamps["central"].Level == "ok" })
 
@@ -65,7 +65,7 @@ func TestE2EVisit(t *testing.T) {
 	s.must("identify on the phone", phone.Identify(s.within(), string(who.IDType), who.IDNumber, who.Name))
 	s.expect("the phone's link", field("linked", true))
 
-	s.do(s.agree)
+	s.do(s.agree, s.byHand)
 	s.live()
 	s.do(s.pose, s.shoot)
 	portrait := s.portrait()
@@ -125,8 +125,9 @@ func TestE2EVisit(t *testing.T) {
 		t.Errorf("the phone does not say that the photo is approved: %v", err)
 	}
 
-	// The other one's is rejected, which the kiosk's staff learn.
-	s.do(s.agree, s.pose, s.shoot, s.accept, s.confirm, s.next)
+	// The other one's takes itself, is exchanged for another frame of the burst,
+	// and is rejected, which the kiosk's staff learn.
+	s.do(s.agree, s.byItself, s.another, s.accept, s.confirm, s.next)
 	ps := s.arrived("the second packet", func(ps []central.PacketState) bool {
 		return len(ps) == 2 && !slices.ContainsFunc(ps, func(p central.PacketState) bool { return p.Stage != central.StageOpened })
 	})

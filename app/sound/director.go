@@ -12,7 +12,6 @@ type director struct {
 	session string
 	count   int
 	stopped string
-	ready   bool
 
 	spoken   string    // the last sentence
 	spokenAt time.Time // zero = nothing was said in this visit
