@@ -48,6 +48,9 @@ func (j judge) measured(m quality.Measurement) (c Check, ok bool) {
 		return c, true
 	}
 	c = j.value(m.ID, m.Value, m.Known)
+	if o, ok := m.OFIQ(); ok {
+		c.OFIQ = &OFIQ{Name: o.Name, Native: rounded(o.Native), Quality: rounded(o.Quality)}
+	}
 	if m.Broken {
 		c.Status = Fail
 		c.say(j.text(m.ID).Low)
@@ -79,9 +82,8 @@ func (j judge) value(id string, v float64, known bool) Check {
 		}
 		return c
 	}
-	// Four decimals are beyond every measure's own accuracy. Judged is the value
-	// itself, so that rounding never moves one across a limit.
-	shownValue := math.Round(v*1e4) / 1e4
+	// Judged is the value itself, so that rounding never moves one across a limit.
+	shownValue := rounded(v)
 	c.Value = &shownValue
 	c.say(t.OK)
 	side := 0
@@ -99,8 +101,10 @@ func (j judge) value(id string, v float64, known bool) Check {
 	switch {
 	case side < 0:
 		c.say(t.Low)
+		c.Icon = directions[id].low
 	case side > 0:
 		c.say(t.High)
+		c.Icon = directions[id].high
 	}
 	if l.Level == spec.LevelManual {
 		c.Status = Manual
@@ -109,6 +113,27 @@ func (j judge) value(id string, v float64, known bool) Check {
 		}
 	}
 	return c
+}
+
+// rounded keeps four decimals, beyond every measure's own accuracy.
+func rounded(v float64) float64 { return math.Round(v*1e4) / 1e4 }
+
+// directions are the drawings that say which way to go when a value is too low
+// or too high. Left and right are the student's own, and the mirror shows them
+// on the same side: whoever looks to their right is sent left, by an arrow to
+// the left.
+var directions = map[string]struct{ low, high string }{
+	quality.Yaw:              {"arrow-left", "arrow-right"},
+	quality.Roll:             {"tilt-left", "tilt-right"},
+	quality.Pitch:            {"arrow-up", "arrow-down"},
+	quality.InterEyeDistance: {"closer", "further"},
+	quality.EyeLine:          {"arrow-down", "arrow-up"},
+	quality.CrownMargin:      {"arrow-down", "arrow-up"},
+	quality.ChinMargin:       {"arrow-up", "arrow-down"},
+	quality.FaceWidth:        {"closer", "further"},
+	quality.HeadHeight:       {"closer", "further"},
+	quality.Centred:          {"arrow-left", "arrow-right"},
+	quality.ShouldersLevel:   {"tilt-left", "tilt-right"},
 }
 
 // find returns the check with an id, or nil.

@@ -16,7 +16,7 @@ type Box struct{ X, Y, W, H float64 }
 
 // Hint is the one thing to say now.
 type Hint struct {
-	Icon   string // arrow-left, arrow-right, arrow-up, arrow-down, closer, further, person, eye, light, ok
+	Icon   string // arrow-left, arrow-right, arrow-up, arrow-down, tilt-left, tilt-right, closer, further, person, eye, light, ok
 	ZH, EN string
 	Status Status // of what the hint is about; Pass with icon ok
 }
@@ -154,8 +154,8 @@ func (z *Standardizer) coach(j judge, checks []Check, f face.Face, frame bounds)
 				continue
 			}
 			if c, ok := byID[u.id]; ok && c.Status == level {
-				if u.id == quality.InterEyeDistance && c.Max != nil && c.Value != nil && *c.Value > *c.Max {
-					u.icon = "further"
+				if c.Icon != "" {
+					u.icon = c.Icon
 				}
 				return Hint{Icon: u.icon, ZH: c.MessageZH, EN: c.MessageEN, Status: level}, ready
 			}

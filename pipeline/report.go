@@ -28,6 +28,19 @@ type Check struct {
 	MessageZH string   `json:"message_zh"` // says what to do
 	MessageEN string   `json:"message_en"`
 	Rule      string   `json:"rule,omitempty"` // the rule of the photo guide it comes from
+	// Icon names the drawing that shows which way to go, as the student sees it in
+	// the mirror; "" where the sentence says it all.
+	Icon string `json:"icon,omitempty"`
+	// OFIQ is the measure as ISO/IEC 29794-5's reference names and scales it; nil
+	// where it has none.
+	OFIQ *OFIQ `json:"ofiq,omitempty"`
+}
+
+// OFIQ is one measure of the open reference of ISO/IEC 29794-5.
+type OFIQ struct {
+	Name    string  `json:"name"`
+	Native  float64 `json:"native"`
+	Quality float64 `json:"quality"` // 0 to 100
 }
 
 // Point is a position in frame pixels.

@@ -60,6 +60,7 @@ type Standardizer struct {
 	mu     sync.Mutex
 	matter *matte.Matter
 	gray   image.Gray
+	again  image.Gray // the written photo's
 	file   []byte
 }
 
@@ -147,6 +148,7 @@ func (z *Standardizer) Wipe() {
 	defer z.mu.Unlock()
 	z.matter.Wipe()
 	clear(z.gray.Pix[:cap(z.gray.Pix)])
+	clear(z.again.Pix[:cap(z.again.Pix)])
 	clear(z.file[:cap(z.file)])
 }
 
@@ -334,6 +336,7 @@ func (p *photo) refuse(geometry map[string]float64, scale float64) {
 	if len(p.faces) == 0 {
 		zero := 0.
 		r.fail(p.judge, quality.SingleFace, &zero, p.judge.text(quality.SingleFace).Low)
+		p.nobodySeen()
 	}
 	p.upscaleCheck(scale)
 	p.fileChecks(nil)
@@ -430,9 +433,6 @@ func (p *photo) compose() error {
 		}
 		r.Timings.Compose += p.lap()
 
-		var measured []quality.Measurement
-		var done sync.WaitGroup
-		done.Go(func() { measured = p.z.meter.Full(p.qualityInput(port, crop)) })
 		jpg, file, buf, err := encode(p.z.file, port.RGBA, s)
 		p.z.file = buf
 		shown := &image.RGBA{}
@@ -441,16 +441,14 @@ func (p *photo) compose() error {
 			err = codec.DecodeRGBA(shown, jpg, codec.Options{})
 		}
 		r.Timings.Encode += p.lap()
-		done.Wait()
-		r.Timings.Check += p.lap()
 		if err != nil {
 			return fmt.Errorf("write portrait: %w", err)
 		}
-		for i := range measured {
-			if measured[i].ID == quality.Roll && measured[i].Known {
-				measured[i].Value += turn // of the photo, not of the frame
-			}
+		measured, err := p.inspect(shown, port, crop)
+		if err != nil {
+			return err
 		}
+		r.Timings.Check += p.lap()
 		if round < relayouts && p.learn(measured, f) {
 			continue
 		}
@@ -498,17 +496,6 @@ func (p *photo) upscaleCheck(scale float64) {
 	if r := &p.res.Report; p.in.Spec.Limit(spec.Upscale).Level != spec.LevelOff {
 		r.Checks = append(r.Checks, p.judge.value(spec.Upscale, scale, scale > 0))
 	}
-}
-
-func (p *photo) qualityInput(m *matte.Portrait, c Crop) quality.Input {
-	in := quality.Input{
-		Frame: p.frame, Faces: p.faces, Crop: quality.Crop{X: c.X, Y: c.Y, W: c.Width, H: c.Height, RotationDeg: c.RotationDeg},
-		Cut: m.Cut, Portrait: m.RGBA, Alpha: m.Alpha, PlateCut: m.PlateFlat, Background: p.in.Spec.Background.Color,
-	}
-	if p.in.Spec.Background.Keep {
-		in.Background.A = 0
-	}
-	return in
 }
 
 // crop is the frame rectangle of a framing. Unless it is turned, it lies on
@@ -572,6 +559,9 @@ func (p *photo) learn(ms []quality.Measurement, f framing) bool {
 		switch m.ID {
 		case spec.CrownMargin:
 			h.crownY = h.eyeY - (f.eye-m.Value)/f.scale
+		case spec.EyeLine:
+			d := (m.Value - f.eye) / f.scale
+			h.eyeY, h.crownY, h.chinY = h.eyeY+d, h.crownY+d, h.chinY+d
 		case spec.FaceWidth:
 			h.faceW = m.Value / f.scale
 		case spec.Centred:
@@ -664,12 +654,16 @@ func (p *photo) backdropCheck() {
 // few of them.
 func (p *photo) clutterCheck() {
 	c := p.res.Report.find(quality.BackgroundUniform)
-	if c == nil || c.Status != Pass || !p.seg.Cluttered {
+	if c == nil || c.Status != Pass || !p.seg.Cluttered || c.Value == nil || *c.Value > plainWall {
 		return
 	}
 	c.Status = Warn
 	c.say(p.judge.text(quality.BackgroundUniform).Low)
 }
+
+// plainWall is the quality of a backdrop that is plain whatever the matte makes
+// of it: with little of it in the frame there is too little to learn a wall from.
+const plainWall = 90
 
 // plateChecks says how far the cut-out can be trusted.
 func (p *photo) plateChecks() {

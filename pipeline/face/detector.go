@@ -35,6 +35,8 @@ const (
 	// DefaultMinScore: real faces score 50 and more down to 40 px, windows on
 	// cloth, wallpaper and noise that pass the finder at all mostly below 10.
 	DefaultMinScore = 20
+	// faintScore is the least for the only face in a picture.
+	faintScore = 6
 	// DefaultMaxFaces: a booth has one person and a few onlookers.
 	DefaultMaxFaces = 8
 )
@@ -171,6 +173,20 @@ func (d *Detector) sweep(v view, tilts []float64, opt Options, s *scratch) []Fac
 	slices.SortFunc(found, func(a, b window) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.y, b.y), cmp.Compare(a.x, b.x))
 	})
+	faces := d.accept(v, found, opt, s)
+	if len(faces) == 0 && opt.MinScore >= DefaultMinScore && opt.votes == manyVotes {
+		// A face half under hair or behind a strong shadow scores little. On a photo
+		// with nobody else, it is worth a look at its landmarks; a preview must not
+		// see somebody in an empty booth.
+		opt.MinScore, opt.MaxFaces = faintScore, 1
+		faces = d.accept(v, found, opt, s)
+	}
+	slices.SortStableFunc(faces, func(a, b Face) int { return cmp.Compare(b.Area(), a.Area()) })
+	return faces
+}
+
+// accept turns windows, best first, into faces.
+func (d *Detector) accept(v view, found []window, opt Options, s *scratch) []Face {
 	var faces []Face
 	for _, w := range found {
 		if len(faces) == opt.MaxFaces {
@@ -184,7 +200,6 @@ func (d *Detector) sweep(v view, tilts []float64, opt Options, s *scratch) []Fac
 			faces = append(faces, f)
 		}
 	}
-	slices.SortStableFunc(faces, func(a, b Face) int { return cmp.Compare(b.Area(), a.Area()) })
 	return faces
 }
 

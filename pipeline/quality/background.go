@@ -7,7 +7,8 @@ import (
 // background measures the backdrop as the camera saw it, on the untouched cut.
 //
 // background_uniform is OFIQ's quality from the mean Sobel magnitude of the
-// luminance; background_shadow the deepest dip of light next to the person, in
+// luminance, or less where large flat things stand out from the wall, which have
+// few edges; background_shadow the deepest dip of light next to the person, in
 // percent of what the empty backdrop shows there; subject_contrast the
 // CIEDE2000 difference between the person's rim and the backdrop behind it,
 // of the tenth of the rim that differs least.
@@ -19,7 +20,12 @@ func (o *output) background(r *report) {
 		return
 	}
 	sobel, ok := o.sobel()
-	r.quality(BackgroundUniform, min(190*(1-sigmoid(sobel, 10, 100)), 100), sobel, ok)
+	uniform := min(190*(1-sigmoid(sobel, 10, 100)), 100)
+	if rough, ok := o.roughness(); ok {
+		// 50 where a fifth of the wall is off by more than plainWall.
+		uniform = min(uniform, 50*plainWall/max(rough, .01))
+	}
+	r.quality(BackgroundUniform, uniform, sobel, ok)
 	shadow, ok := o.shadow()
 	r.value(BackgroundShadow, shadow, ok)
 	contrast, ok := o.rim()
@@ -70,6 +76,94 @@ func (o *output) sobel() (float64, bool) {
 		}
 	}
 	return sum / float64(max(n, 1)), n > sobelW*sobelH/100
+}
+
+// plainWall is how far, in CIELAB units, wall may be off the smooth fall of its
+// light: cloth folds and soft shadows stay below.
+const plainWall = 7.0
+
+// roughness is how far the worst fifth of the backdrop is off a lamp's smooth
+// light: off the quadratic surface through its lightness, and off its mean
+// colour, in CIELAB units.
+func (o *output) roughness() (float64, bool) {
+	const basis = 6
+	k := shadowCell
+	type spot struct {
+		f [basis]float64
+		c lab
+	}
+	var spots []spot
+	for y := 0; y+k <= o.h; y += k {
+	next:
+		for x := 0; x+k <= o.w; x += k {
+			for j := y; j < y+k; j++ {
+				for _, a := range o.alpha[j*o.w+x : j*o.w+x+k] {
+					if a >= 8 {
+						continue next
+					}
+				}
+			}
+			u, v := float64(x)/float64(o.w)-.5, float64(y)/float64(o.h)-.5
+			spots = append(spots, spot{[basis]float64{1, u, v, u * u, u * v, v * v}, cellLab(o.cut, x, y, k)})
+		}
+	}
+	if len(spots) < 5*basis {
+		return 0, false
+	}
+	var m [basis][basis + 1]float64
+	var a, b float64
+	for _, s := range spots {
+		for i, p := range s.f {
+			for j, q := range s.f {
+				m[i][j] += p * q
+			}
+			m[i][basis] += p * s.c.l
+		}
+		a, b = a+s.c.a, b+s.c.b
+	}
+	fit, ok := solve(m)
+	if !ok {
+		return 0, false
+	}
+	a, b = a/float64(len(spots)), b/float64(len(spots))
+	off := make([]float64, len(spots))
+	for i, s := range spots {
+		l := s.c.l
+		for j, p := range s.f {
+			l -= fit[j] * p
+		}
+		off[i] = math.Hypot(l, math.Hypot(s.c.a-a, s.c.b-b))
+	}
+	return percentile(off, .8), true
+}
+
+// solve finds the solution of a linear system by elimination with row pivots;
+// ok is false when it has none.
+func solve(m [6][7]float64) (x [6]float64, ok bool) {
+	for c := range 6 {
+		pivot := c
+		for r := c + 1; r < 6; r++ {
+			if math.Abs(m[r][c]) > math.Abs(m[pivot][c]) {
+				pivot = r
+			}
+		}
+		if math.Abs(m[pivot][c]) < 1e-9 {
+			return x, false
+		}
+		m[c], m[pivot] = m[pivot], m[c]
+		for r := range 6 {
+			if r != c {
+				k := m[r][c] / m[c][c]
+				for j := c; j < 7; j++ {
+					m[r][j] -= k * m[c][j]
+				}
+			}
+		}
+	}
+	for i := range x {
+		x[i] = m[i][6] / m[i][i]
+	}
+	return x, true
 }
 
 // distance is the chessboard-and-diagonal (3–4 chamfer) distance of every free

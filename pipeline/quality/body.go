@@ -150,8 +150,9 @@ func isBlue(c lab) bool {
 	return c.chroma() > need
 }
 
-// pattern is the share of cells that differ from their neighbours both ways:
-// stripes, checks and prints do, the single edge of a lapel does not.
+// pattern is the share of cells that differ from what lies on both sides, one
+// to three cells away: stripes, checks and prints do, the single edge of a
+// lapel does not.
 func (o *output) pattern(cells []cell) float64 {
 	k := o.cellSize()
 	at := make(map[[2]int]lab, len(cells))
@@ -160,25 +161,27 @@ func (o *output) pattern(cells []cell) float64 {
 	}
 	n, busy := 0, 0
 	for _, c := range cells {
-		mixed := 0
-		seen := 0
+		mixed, seen := false, false
 		for _, d := range [][2]int{{k, 0}, {0, k}} {
-			p, pok := at[[2]int{c.x - d[0], c.y - d[1]}]
-			q, qok := at[[2]int{c.x + d[0], c.y + d[1]}]
-			if !pok || !qok {
-				continue
-			}
-			seen++
-			// A ridge or a valley: lighter or darker than both sides.
-			lo, hi := min(p.l, q.l), max(p.l, q.l)
-			chroma := min(math.Hypot(c.c.a-p.a, c.c.b-p.b), math.Hypot(c.c.a-q.a, c.c.b-q.b))
-			if c.c.l < lo-2.5 || c.c.l > hi+2.5 || chroma > 5 {
-				mixed++
+			for reach := 1; reach <= 3 && !mixed; reach++ {
+				p, pok := at[[2]int{c.x - reach*d[0], c.y - reach*d[1]}]
+				q, qok := at[[2]int{c.x + reach*d[0], c.y + reach*d[1]}]
+				if !pok || !qok {
+					break
+				}
+				seen = true
+				// A ridge or a valley: lighter or darker than both sides, and these
+				// alike, or it would be a slope.
+				lo, hi := min(p.l, q.l), max(p.l, q.l)
+				chroma := min(math.Hypot(c.c.a-p.a, c.c.b-p.b), math.Hypot(c.c.a-q.a, c.c.b-q.b))
+				step := max(lo-c.c.l, c.c.l-hi)
+				need := 2.5 * float64(1+reach) / 2
+				mixed = step > need && (reach == 1 || hi-lo < 2*step) || reach == 1 && chroma > 5
 			}
 		}
-		if seen > 0 {
+		if seen {
 			n++
-			if mixed > 0 {
+			if mixed {
 				busy++
 			}
 		}

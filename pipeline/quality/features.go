@@ -313,16 +313,18 @@ func (p *patch) glare() (float64, bool) {
 	return worst, true
 }
 
-// headwear hints at a cap or a band: strong colour where hair should be.
+// headwear hints at a cap or a band: strong colour where hair should be. A
+// ribbon covers a tenth of it and is beyond doubt (1).
 func (p *patch) headwear(o *output) float64 {
 	if !p.skin.ok {
 		return 0
 	}
 	n, vivid := 0, 0
-	for v := -1.75; v < -1.0; v += .03 {
+	for v := -1.85; v < -.75; v += .03 {
 		for u := -.8; u <= .8; u += .03 {
 			i := p.index(u, v)
-			if !p.inside[i] || !o.covers(p, u, v) {
+			// Well inside the outline: the new backdrop shines through its edge.
+			if !p.inside[i] || !o.covers(p, u*1.12, v-.08) || !o.covers(p, u, v) {
 				continue
 			}
 			n++
@@ -336,5 +338,8 @@ func (p *patch) headwear(o *output) float64 {
 	if n < 50 {
 		return 0
 	}
-	return float64(vivid) / float64(n)
+	return min(float64(vivid)/float64(n)/ribbon, 1)
 }
+
+// ribbon is the share of the hair that a narrow ribbon covers.
+const ribbon = .07

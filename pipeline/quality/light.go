@@ -3,6 +3,10 @@ package quality
 import "math"
 
 // light measures how the face is lit, over the face's own skin side.
+//
+// luminance_mean and under_exposed follow OFIQ's formulas, but not its
+// conclusion that dark skin is a dark photo: the brightness of the face is first
+// brought to that of the skin which would go with the whites of the eyes.
 func light(r *report, p *patch) {
 	illumination(r, p)
 	exposure(r, p)
@@ -24,7 +28,8 @@ func light(r *report, p *patch) {
 	known := n > 100
 	mean := sum / float64(max(n, 1))
 	variance := max(sq/float64(max(n, 1))-mean*mean, 0)
-	r.quality(LuminanceMean, 100*sigmoid(mean, .2, .05)*(1-sigmoid(mean, .8, .05)), mean, known)
+	lit := mean * p.complexion(mean)
+	r.quality(LuminanceMean, 100*sigmoid(lit, .2, .05)*(1-sigmoid(lit, .8, .05)), mean, known)
 	r.quality(LuminanceVariance, 100*math.Sin(math.Pi*60*variance/(60*variance+1)), variance, known)
 	bits := 0.0
 	for _, c := range hist {
@@ -44,11 +49,19 @@ func exposure(r *report, p *patch) {
 		r.value(OverExposed, 0, false)
 		return
 	}
-	n, dark, bright := 0, 0, 0
+	n, dark, native, bright := 0, 0, 0, 0
+	mean := 0.0
+	p.faceMask(func(i int) {
+		mean += float64(p.lum[i])
+		n++
+	})
+	k := float32(p.complexion(mean / float64(max(n, 1))))
 	p.faceMask(func(i int) {
 		l := p.lum[i] * 255
-		n++
 		if l <= 25 {
+			native++
+		}
+		if l*k <= 25 {
 			dark++
 		}
 		if l >= 247 {
@@ -57,9 +70,34 @@ func exposure(r *report, p *patch) {
 	})
 	d, b := float64(dark)/float64(max(n, 1)), float64(bright)/float64(max(n, 1))
 	q := func(v float64) float64 { return min(max(v, 0), 100) }
-	r.quality(UnderExposed, q(120*(.832-sigmoid(d, .92, .05))), d, n > 100)
+	r.quality(UnderExposed, q(120*(.832-sigmoid(d, .92, .05))), float64(native)/float64(max(n, 1)), n > 100)
 	r.quality(OverExposed, q(1/(b+.01)), b, n > 100)
 }
+
+// complexion is by how much the face would be brighter if its skin were of the
+// middle complexion that the formulas are made for: 1 and more. The whites of
+// the eyes are the same on everybody and tell how much light there is; with
+// closed or shaded eyes it is 1.
+func (p *patch) complexion(mean float64) float64 {
+	if !(mean > 0) || !p.skin.ok {
+		return 1
+	}
+	var whites []float64
+	for _, u := range []float64{-.5, .5} {
+		p.box(u-.2, -.07, u+.2, .09, func(i int) {
+			whites = append(whites, float64(p.lum[i]))
+		})
+	}
+	if len(whites) < 50 {
+		return 1
+	}
+	// The brightest are lamps in the eyes; of the rest a few belong to the whites.
+	white := percentile(whites, .9)
+	return max(whiteToSkin*white/mean, 1)
+}
+
+// whiteToSkin is the luminance of middle skin over that of the white of an eye.
+const whiteToSkin = .8
 
 // illumination is the half-lit face (阴阳脸): how alike the brightness of both
 // cheeks is distributed, and how dark the darkest of four zones of the face is.
@@ -87,6 +125,10 @@ func illumination(r *report, p *patch) {
 	if nl == 0 || nr == 0 {
 		r.value(IlluminationEven, 0, false)
 		return
+	}
+	native := 0.0
+	for i := range left {
+		native += min(left[i]/float64(nl), right[i]/float64(nr))
 	}
 	sigma := max(histSmooth*sum/float64(nl+nr), .5)
 	smooth(&left, sigma, nl)
@@ -126,7 +168,10 @@ func illumination(r *report, p *patch) {
 			ratio = min(ratio, c[0]/c[1])
 		}
 	}
-	r.quality(IlluminationEven, min(quality, 60*ratio/.5, 100), same, true)
+	// The cheeks as wholes: on faces with much relief both histograms are so wide
+	// that half of them still overlap under a strong shadow.
+	cheeks := min(p.skin.lum[0], p.skin.lum[1]) / max(p.skin.lum[0], p.skin.lum[1], 1e-6)
+	r.quality(IlluminationEven, min(quality, 60*ratio/.5, 60*cheeks/cheekRatio, 100), native, true)
 }
 
 // histSmooth is the width of the kernel that both cheeks' histograms are
@@ -135,6 +180,10 @@ func illumination(r *report, p *patch) {
 // while rough skin under a half shadow has; with 12 %, cheeks lit 1 : 1.4 reach
 // a quality of 60 whatever their texture and noise.
 const histSmooth = .12
+
+// cheekRatio is the light on the darker cheek over that on the lighter one which
+// counts as much as a quality of 60: 0.5 at half a stop less than one.
+const cheekRatio = .55
 
 // smooth normalises a histogram of n values and convolves it with a Gaussian;
 // what would fall off the ends stays at them.
@@ -196,54 +245,4 @@ func naturalColour(r *report, p *patch) {
 	beyond := func(v, lo, hi float64) float64 { return max(lo-v, v-hi, 0) }
 	d := math.Hypot(beyond(c.a, 5, 25), beyond(c.b, 5, 35))
 	r.quality(NaturalColour, 200*(1-sigmoid(d, 0, 10)), d, lok && qok)
-}
-
-// sharpness compares the fine detail around the eyes with the coarse: root mean
-// square Laplacian over gradient at a fixed number of pixels per eye distance.
-// Dividing by the gradient makes it independent of contrast and of light or dark
-// eyes; the smoothest of cheeks and forehead, which have no detail of their
-// own, tells how much of it is sensor noise. The ratio is about 0.9 % of the eye
-// distance over the blur's σ; the value is 100 for a crisp picture, 40 at σ =
-// 1.6 % (1.7 px on a 480×640 portrait), 20 at 2 % and 0 at 2.8 %.
-func (r *report) sharpness(p *patch) {
-	if p == nil {
-		r.value(Sharpness, 0, false)
-		return
-	}
-	energy := func(u0, v0, u1, v1 float64) (lap, grad float64, n int) {
-		p.box(u0, v0, u1, v1, func(i int) {
-			x, y := i%p.w, i/p.w
-			if x < 2 || y < 2 || x >= p.w-2 || y >= p.h-2 {
-				return
-			}
-			w := p.w
-			l := p.luma
-			d := 4*l[i] - l[i-1] - l[i+1] - l[i-w] - l[i+w]
-			gx, gy := (l[i+1]-l[i-1])/2, (l[i+w]-l[i-w])/2
-			lap += float64(d * d)
-			grad += float64(gx*gx + gy*gy)
-			n++
-		})
-		return lap / float64(max(n, 1)), grad / float64(max(n, 1)), n
-	}
-	noiseLap, noiseGrad := math.Inf(1), math.Inf(1)
-	for _, q := range [][4]float64{{-.69, .4, -.41, .64}, {.41, .4, .69, .64}, {-.2, -.65, .2, -.4}} {
-		if l, g, n := energy(q[0], q[1], q[2], q[3]); n > 50 && l < noiseLap {
-			noiseLap, noiseGrad = l, g
-		}
-	}
-	best, known := 0.0, false
-	for _, u := range []float64{-.5, .5} {
-		lap, grad, n := energy(u-.26, -.16, u+.26, .16)
-		if n < 50 || math.IsInf(noiseLap, 1) {
-			continue
-		}
-		known = true
-		// Where skin is rougher than the eyes are sharp, it tells little about noise.
-		lap, grad = max(lap-noiseLap, .4*lap), max(grad-noiseGrad, .4*grad)
-		if grad > 1 {
-			best = max(best, math.Sqrt(lap/grad))
-		}
-	}
-	r.quality(Sharpness, min(max(160*(best-.32), 0), 100), best, known)
 }

@@ -113,6 +113,32 @@ type Input struct {
 	PlateCut   *image.RGBA
 	Background color.RGBA // of the portrait; alpha 0 = the backdrop is kept
 	Geometry   Geometry
+
+	// File is the written photo, decoded again, and FileFace the face that was
+	// found in it. With both, everything that the file shows is measured in the
+	// file, as whoever it is uploaded to will do; the frame then answers only for
+	// what the file cannot show. A photo too small to see eyelids in (see
+	// minFileIED) gives the geometry alone.
+	File     *image.RGBA
+	FileFace *face.Face
+}
+
+// minFileIED is the eye distance, in pixels, from which on eyes, lips and skin
+// are measured in the written photo; on smaller ones they are measured in the
+// frame, and only the geometry in the file.
+const minFileIED = 70
+
+// inFile returns the input as the written photo shows it, and whether there is
+// one to look at.
+func (in Input) inFile() (Input, bool) {
+	if in.File == nil || in.FileFace == nil || !whole(in.File, in.File.Rect.Dx(), in.File.Rect.Dy()) || !(in.FileFace.IED() > 4) {
+		return in, false
+	}
+	size := in.File.Rect.Size()
+	in.Frame, in.Faces = in.File, []face.Face{*in.FileFace}
+	in.Crop = Crop{W: float64(size.X), H: float64(size.Y)}
+	in.Portrait, in.Geometry = in.File, Geometry{}
+	return in, true
 }
 
 // Meter measures photos. It is safe for concurrent use; buffers are pooled.
@@ -172,21 +198,31 @@ func (r *report) singleFace(faces []face.Face) {
 func (m *Meter) Full(in Input) []Measurement {
 	r := make(report, 0, 40)
 	r.singleFace(in.Faces)
-	var p *patch
-	var main *face.Face
-	if len(in.Faces) > 0 {
-		main = &in.Faces[0]
+	file, filed := in.inFile()
+	seen := in
+	if filed && file.FileFace.IED() >= minFileIED {
+		seen = file
 	}
-	if in.Frame != nil && main != nil && whole(in.Frame, in.Frame.Rect.Dx(), in.Frame.Rect.Dy()) {
-		q := m.patch()
-		defer m.patches.Put(q)
-		if q.cut(in.Frame, *main, fullUnit) {
-			p = q
-		}
+	// With a file in which no face is found, the geometry is unknown, whatever
+	// the layout promised.
+	lost := in.File != nil && in.FileFace == nil
+	buf := m.patch()
+	defer m.put(buf)
+	p, main := buf.of(seen, fullUnit)
+	r.pose(main, p, seen.Crop.RotationDeg)
+	r.resolution(in.Faces, 1)
+	o := newOutput(seen, p)
+	switch {
+	case lost:
+		(&output{}).geometry(&r)
+	case filed && file.Frame != seen.Frame:
+		buf := m.patch()
+		defer m.put(buf)
+		q, _ := buf.of(file, liveUnit)
+		newOutput(file, q).geometry(&r)
+	default:
+		o.geometry(&r)
 	}
-	r.pose(main, p, 1)
-	o := newOutput(in, p)
-	o.geometry(&r)
 	o.body(&r)
 	features(&r, p, o)
 	o.clothing(&r)
@@ -198,9 +234,29 @@ func (m *Meter) Full(in Input) []Measurement {
 	return r
 }
 
-// patch takes a used or new patch from the pool; its user puts it back.
+// of cuts the main face of a photo; nil where there is none to be cut.
+func (p *patch) of(in Input, unit int) (*patch, *face.Face) {
+	if len(in.Faces) == 0 {
+		return nil, nil
+	}
+	main := &in.Faces[0]
+	if in.Frame == nil || !whole(in.Frame, in.Frame.Rect.Dx(), in.Frame.Rect.Dy()) || !p.cut(in.Frame, *main, unit) {
+		return nil, main
+	}
+	return p, main
+}
+
+// patch takes a used or new patch from the pool; its user puts it back with put.
 func (m *Meter) patch() *patch {
 	return m.patches.Get().(*patch) //nolint:errcheck // the pool holds nothing else
+}
+
+// put wipes a patch before it goes back: nobody's face outlives its measures.
+func (m *Meter) put(p *patch) {
+	clear(p.pix[:cap(p.pix)])
+	clear(p.lum[:cap(p.lum)])
+	clear(p.luma[:cap(p.luma)])
+	m.patches.Put(p)
 }
 
 // CheekWidth is the width of face f between the cheeks, ears not counted, in
@@ -210,7 +266,7 @@ func (m *Meter) CheekWidth(frame *image.RGBA, f face.Face) (width float64, measu
 	half := averageHalfFace
 	if frame != nil && whole(frame, frame.Rect.Dx(), frame.Rect.Dy()) {
 		p := m.patch()
-		defer m.patches.Put(p)
+		defer m.put(p)
 		if p.cut(frame, f, liveUnit) {
 			half, measured = p.cheeks(nil)
 		}
@@ -227,19 +283,11 @@ func (m *Meter) CheekWidth(frame *image.RGBA, f face.Face) (width float64, measu
 func (m *Meter) Live(small *image.RGBA, faces []face.Face, scale float64) []Measurement {
 	r := make(report, 0, 12)
 	r.singleFace(faces)
-	var p *patch
-	var main *face.Face
-	if len(faces) > 0 {
-		main = &faces[0]
-	}
-	if small != nil && main != nil && whole(small, small.Rect.Dx(), small.Rect.Dy()) {
-		q := m.patch()
-		defer m.patches.Put(q)
-		if q.cut(small, *main, liveUnit) {
-			p = q
-		}
-	}
-	r.pose(main, p, scale)
+	buf := m.patch()
+	defer m.put(buf)
+	p, main := buf.of(Input{Frame: small, Faces: faces}, liveUnit)
+	r.pose(main, p, 0)
+	r.resolution(faces, scale)
 	if main != nil && small != nil && small.Rect.Dx() > 0 {
 		w := float64(small.Rect.Dx())
 		r.value(Centred, 100*(main.EyeMid().X-w/2)/w, true)

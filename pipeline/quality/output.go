@@ -92,21 +92,30 @@ func (o *output) place(q face.Point) face.Point {
 	}
 }
 
-// findCrown takes the layout's crown, or the first row of the matte above the
-// eyes that is covered more than stray hairs cover it.
+// findCrown takes the layout's crown, or the first row above the eyes that is
+// covered more than stray hairs cover it: in the written photo by what is not
+// the background's colour, else by the matte.
 func (o *output) findCrown() {
 	if o.in.Geometry.CrownY > 0 {
 		o.crownY, o.crownKnown = o.in.Geometry.CrownY, true
 		return
 	}
-	if o.alpha == nil {
+	covered := func(x, y int) int { return int(o.alpha[y*o.w+x]) }
+	if bg := o.in.Background; o.in.File != nil && o.in.File == o.in.Frame && bg.A != 0 {
+		covered = func(x, y int) int {
+			q := o.in.File.Pix[y*o.in.File.Stride+4*x:]
+			d := max(apart(q[0], bg.R), apart(q[1], bg.G), apart(q[2], bg.B))
+			// JPEG ripples reach some levels into the background.
+			return min(max(d-ripple, 0)*255/solid, 255)
+		}
+	} else if o.alpha == nil {
 		return
 	}
 	x0, x1 := max(int(o.eyes.X-1.2*o.ied), 0), min(int(o.eyes.X+1.2*o.ied), o.w)
 	for y := range min(int(o.eyes.Y), o.h) {
 		sum := 0
 		for x := x0; x < x1; x++ {
-			sum += int(o.alpha[y*o.w+x])
+			sum += covered(x, y)
 		}
 		if float64(sum) > 255*.25*o.ied {
 			o.crownY, o.crownKnown = float64(y), true
@@ -114,6 +123,12 @@ func (o *output) findCrown() {
 		}
 	}
 }
+
+// In the written photo, ripple is how far the background's levels may be off,
+// and solid how much further a pixel is that certainly shows somebody.
+const ripple, solid = 16, 32
+
+func apart(a, b uint8) int { return max(int(a), int(b)) - min(int(a), int(b)) }
 
 // geometry reports where the head lies on the photo, in output pixels; centred
 // is positive when the face is right of the middle of the picture.

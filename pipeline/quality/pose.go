@@ -13,20 +13,20 @@ const (
 	noseRatio = .55 // eyes to nose tip over eyes to lips, looking straight ahead
 )
 
-// pose measures the head's angles, in degrees, and the distance between the
-// pupils in frame pixels.
+// pose measures the head's angles, in degrees. turned is how far the crop was
+// turned clockwise on the way to the photo: roll is that of the photo.
 //
 // roll is positive when the head is turned clockwise in the picture (tilted to
 // the student's own left shoulder), yaw when the nose points to the right of
 // the picture (the student's own left), pitch when the chin is raised.
-func (r *report) pose(f *face.Face, p *patch, scale float64) {
+func (r *report) pose(f *face.Face, p *patch, turned float64) {
 	if p == nil {
-		for _, id := range []string{Roll, Yaw, Pitch, InterEyeDistance} {
+		for _, id := range []string{Roll, Yaw, Pitch} {
 			r.value(id, 0, false)
 		}
 		return
 	}
-	r.value(Roll, f.Roll(), true)
+	r.value(Roll, f.Roll()+turned, true)
 	q := p.points
 	lips := face.Point{
 		X: (q.mouthL.X + q.mouthR.X) / 2,
@@ -39,5 +39,16 @@ func (r *report) pose(f *face.Face, p *patch, scale float64) {
 	// Raising the chin lifts the nose tip in the picture by its depth.
 	s := (noseRatio - q.nose.Y/max(lips.Y, .3)) * max(lips.Y, .3) / noseDepth
 	r.value(Pitch, math.Asin(min(max(s, -1), 1))*180/math.Pi, true)
-	r.value(InterEyeDistance, f.IED()*scale, scale > 0)
+}
+
+// resolution measures the distance between the pupils in frame pixels; scale is
+// frame pixels per pixel of the picture that the faces were found in. Quality
+// is OFIQ's 100σ(x; 70, 20).
+func (r *report) resolution(faces []face.Face, scale float64) {
+	if len(faces) == 0 {
+		r.value(InterEyeDistance, 0, false)
+		return
+	}
+	d := faces[0].IED() * scale
+	r.value(InterEyeDistance, d, d > 0)
 }
