@@ -21,8 +21,8 @@ type Move struct {
 // person's own, which a mirrored preview shows on the same side.
 type Advice struct {
 	Icon   string // arrow-left, arrow-right, arrow-up, arrow-down, closer, further, person
-	ZH, EN string // the first thing to do
-	// FullZH and FullEN say everything there is to do.
+	ZH, EN string // the first thing to do, short enough for a screen seen from the chair
+	// FullZH and FullEN say everything there is to do, with all figures.
 	FullZH, FullEN string
 	Move           Move
 }
@@ -136,48 +136,47 @@ func (h head) shift(s *spec.Spec, b bounds, maxScale float64) (right, down float
 	return right, down
 }
 
-// step is one thing to do.
+// step is one thing to do. Its sentences hold a place for by how much.
 type step struct {
-	icon, zh, en string
-	size         float64 // frame pixels
+	icon, zh, en   string
+	byZH, byEN     string  // in short
+	fullZH, fullEN string  // with all figures
+	size           float64 // frame pixels
+}
+
+func (s step) said(byZH, byEN string) (zh, en string) {
+	return fmt.Sprintf(s.zh, byZH), fmt.Sprintf(s.en, byEN)
 }
 
 // say puts a move into words: distance before place, the longer way first.
 func (h head) say(m Move, b bounds) Advice {
 	perCM := h.faceW * m.Zoom / cheekToCheek
-	far := func(px, side float64) (zh, en string) {
-		px = math.Abs(px)
-		cm := max(math.Round(px/perCM), 1)
-		pct := px / side * 100
-		return fmt.Sprintf("约 %.0f 厘米（%.0f 像素，%.1f%%）", cm, math.Ceil(px), pct), fmt.Sprintf("about %.0f cm (%.0f px, %.1f %%)", cm, math.Ceil(px), pct)
-	}
 	var steps []step
 	if m.Zoom != 1 {
-		pct := math.Ceil(math.Abs(m.Zoom-1) * 100)
-		was, now := math.Round(h.faceW), math.Round(h.faceW*m.Zoom)
-		to := atDistance / m.Zoom
-		st := step{
-			"closer", fmt.Sprintf("离镜头太远，人像需再大 %.0f%%（脸宽 %.0f→%.0f 像素），请靠近，如 %.1f 米到 %.2f 米", pct, was, now, atDistance, to),
-			fmt.Sprintf("Too far away: the head must appear %.0f %% larger (face %.0f → %.0f px). Move closer, as from %.1f m to %.2f m", pct, was, now, atDistance, to), math.Inf(1),
-		}
+		st := step{icon: "closer", zh: "离镜头太远，人像需再大%s，请靠近一些", en: "Too far away: the head must appear %s larger. Move closer", size: math.Inf(1)}
 		if m.Zoom < 1 {
-			st = step{
-				"further", fmt.Sprintf("离镜头太近，人像需再小 %.0f%%（脸宽 %.0f→%.0f 像素），请后退，如 %.1f 米到 %.2f 米", pct, was, now, atDistance, to),
-				fmt.Sprintf("Too close: the head must appear %.0f %% smaller (face %.0f → %.0f px). Move back, as from %.1f m to %.2f m", pct, was, now, atDistance, to), math.Inf(1),
-			}
+			st.icon, st.zh, st.en = "further", "离镜头太近，人像需再小%s，请后退一些", "Too close: the head must appear %s smaller. Move back"
 		}
+		pct := math.Ceil(math.Abs(m.Zoom-1) * 100)
+		was, now, to := math.Round(h.faceW), math.Round(h.faceW*m.Zoom), atDistance/m.Zoom
+		st.byZH, st.byEN = fmt.Sprintf(" %.0f%%", pct), fmt.Sprintf("%.0f %%", pct)
+		st.fullZH = fmt.Sprintf(" %.0f%%（脸宽 %.0f→%.0f 像素；如 %.1f 米到 %.2f 米）", pct, was, now, atDistance, to)
+		st.fullEN = fmt.Sprintf("%.0f %% (face %.0f → %.0f px, as from %.1f m to %.2f m)", pct, was, now, atDistance, to)
 		steps = append(steps, st)
 	}
 	place := func(px, side float64, ahead, back step) {
-		if math.Abs(px) < .5 {
-			return
-		}
 		st := ahead
 		if px < 0 {
-			st = back
+			px, st = -px, back
 		}
-		zh, en := far(px, side)
-		st.zh, st.en, st.size = fmt.Sprintf(st.zh, zh), fmt.Sprintf(st.en, en), math.Abs(px)
+		if px < .5 {
+			return
+		}
+		cm := max(math.Round(px/perCM), 1)
+		st.size = px
+		st.byZH, st.byEN = fmt.Sprintf("约 %.0f 厘米", cm), fmt.Sprintf("about %.0f cm", cm)
+		st.fullZH = fmt.Sprintf("约 %.0f 厘米（%.0f 像素，%.1f%%）", cm, math.Ceil(px), px/side*100)
+		st.fullEN = fmt.Sprintf("about %.0f cm (%.0f px, %.1f %%)", cm, math.Ceil(px), px/side*100)
 		steps = append(steps, st)
 		if n := len(steps); n > 1 && steps[n-1].size > steps[n-2].size {
 			steps[n-1], steps[n-2] = steps[n-2], steps[n-1]
@@ -189,14 +188,17 @@ func (h head) say(m Move, b bounds) Advice {
 	place(m.Right, b.right-b.left,
 		step{icon: "arrow-left", zh: "太靠右，请向左（您的左手边）移%s", en: "Too far to your right: move to your left by %s"},
 		step{icon: "arrow-right", zh: "太靠左，请向右（您的右手边）移%s", en: "Too far to your left: move to your right by %s"})
-	if len(steps) == 0 { // less than half a pixel: sit still and try again
-		steps = []step{{"person", "差不到一个像素，请坐正再拍", "Less than a pixel is missing: sit upright and try again", 0}}
+	if len(steps) == 0 { // less than half a pixel is missing
+		steps = []step{{icon: "person", zh: "差不到一个像素，请坐正再拍%s", en: "Less than a pixel is missing: sit upright and try again%s"}}
 	}
-	a := Advice{Icon: steps[0].icon, ZH: steps[0].zh + "。", EN: steps[0].en + ".", Move: m}
+	a := Advice{Icon: steps[0].icon, Move: m}
+	a.ZH, a.EN = steps[0].said(steps[0].byZH, steps[0].byEN)
 	var zh, en []string
 	for _, st := range steps {
-		zh, en = append(zh, st.zh), append(en, st.en+".")
+		z, e := st.said(st.fullZH, st.fullEN)
+		zh, en = append(zh, z), append(en, e+".")
 	}
+	a.ZH, a.EN = a.ZH+"。", a.EN+"."
 	a.FullZH, a.FullEN = strings.Join(zh, "；")+"。", strings.Join(en, " ")
 	return a
 }

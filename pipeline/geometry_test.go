@@ -116,7 +116,7 @@ func TestAdviceOfEveryStandard(t *testing.T) {
 				t.Errorf("%s %s: nothing is missed", id, name)
 			}
 			a, ok := tc.h.advise(s, b, tc.max)
-			if !ok || a.Icon != tc.icon || !tc.good(a.Move) || !strings.Contains(a.ZH, "%") || !strings.Contains(a.EN, "px") {
+			if !ok || a.Icon != tc.icon || !tc.good(a.Move) || !strings.Contains(a.FullZH, "像素") || !strings.Contains(a.FullEN, "%") || len([]rune(a.ZH)) > 28 || strings.Contains(a.FullZH+a.FullEN+a.ZH+a.EN, "%!") {
 				t.Errorf("%s %s: %+v, want %s", id, name, a, tc.icon)
 				continue
 			}
