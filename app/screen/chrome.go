@@ -256,7 +256,8 @@ func (c *chrome) update(v booth.View, s screen) {
 	setVisible(c.leave, visiting(v.State) && !faulty)
 
 	title := s.base().titleText
-	c.show.toast = v.Toast != nil || v.Warning && !v.Deadline.IsZero()
+	stand := standing(v)
+	c.show.toast = v.Toast != nil || stand != nil || v.Warning && !v.Deadline.IsZero()
 	c.show.title = title != (booth.Text{}) && !c.show.toast
 	c.title.set(c.ui, booth.Text{})
 	if c.show.title {
@@ -274,6 +275,9 @@ func (c *chrome) update(v booth.View, s screen) {
 	case v.Toast != nil:
 		c.toastText.set(c.ui, *v.Toast)
 		c.toastSign.set("warn", colWarn)
+	case stand != nil:
+		c.toastText.set(c.ui, *stand)
+		c.toastSign.set("plate", colWarn)
 	}
 	setVisible(c.toast.bg, c.show.toast)
 	setVisible(c.toastSign.img, c.show.toast)

@@ -61,6 +61,16 @@ func samples(lang booth.Lang, crowded bool) []Sample {
 			v.Retakes = sampleRetakes()
 		}
 	})
+	add("01-idle-drift", booth.Idle, base, func(v *booth.View) {
+		v.SessionID = ""
+		v.Calibration.Alarm = &booth.Text{
+			ZH: "左侧灯灭了或变暗（面向背景）。请恢复灯光，或重新拍摄空背景。",
+			EN: "The left lamp (facing the backdrop) is off or dimmer. Mend it, or photograph the empty backdrop again.",
+		}
+		if crowded {
+			v.Retakes = sampleRetakes()
+		}
+	})
 	add("02-identify-empty", booth.Identify, base, func(v *booth.View) { v.Identify = booth.IdentifyView{Doc: booth.DocResident} })
 	add("03-identify", booth.Identify, base, func(v *booth.View) {
 		v.Identify = booth.IdentifyView{

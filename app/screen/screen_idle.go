@@ -21,6 +21,7 @@ type idle struct {
 	rows      []retakeRow
 	more      *textBlock
 	shown     int
+	told      bool // a line stands above the headline
 }
 
 type stepCard struct {
@@ -92,6 +93,7 @@ func (s *idle) update(v booth.View) {
 	})
 	s.start.label(booth.Text{ZH: "点这里开始", EN: "Touch to start"})
 	s.shown = len(v.Retakes)
+	s.told = v.Toast != nil || standing(v) != nil
 	s.listTitle.set(s.ui, booth.Text{})
 	s.more.set("")
 	setVisible(s.list.bg, s.shown > 0)
@@ -101,7 +103,7 @@ func (s *idle) update(v booth.View) {
 	for i, r := range s.rows {
 		r.who.set("")
 		r.why.set("")
-		if i < s.shown {
+		if i < min(s.shown, s.listed()) {
 			it := v.Retakes[i]
 			r.who.set(it.NameMasked + "  尾号 " + it.NumberTail)
 			if s.ui.lang == booth.EN {
@@ -110,14 +112,25 @@ func (s *idle) update(v booth.View) {
 			r.why.set(it.Reason.In(s.ui.lang))
 		}
 	}
-	if s.shown > maxRetakes {
-		s.more.set(booth.Text{ZH: fmt.Sprintf("还有 %d 人，请问工作人员", s.shown-maxRetakes), EN: fmt.Sprintf("and %d more: ask the staff", s.shown-maxRetakes)}.In(s.ui.lang))
+	if more := s.shown - s.listed(); more > 0 {
+		s.more.set(booth.Text{ZH: fmt.Sprintf("还有 %d 人，请问工作人员", more), EN: fmt.Sprintf("and %d more: ask the staff", more)}.In(s.ui.lang))
 	}
+}
+
+// listed is how many rows of the worklist there is room for.
+func (s *idle) listed() int {
+	if s.told {
+		return maxRetakes - 1
+	}
+	return maxRetakes
 }
 
 func (s *idle) layout(sp space) {
 	k := s.ui.k
 	area := rect{sp.all.x, sp.all.y, sp.all.w, sp.actions.y - gap - sp.all.y}
+	if s.told {
+		_, area = area.cutTop(sp.title.h, 8)
+	}
 	head, body := area.cutTop(120, 14)
 	s.headline.layoutMid(head, k)
 	if s.shown > 0 {
@@ -181,9 +194,9 @@ func (s *idle) layoutList(r rect) {
 	s.listTitle.layout(title, k)
 	foot, in := in.cutBottom(24, 4)
 	s.more.layout(foot, k)
-	cells := in.grid(1, maxRetakes, 6)
+	cells := in.grid(1, s.listed(), 6)
 	for i, row := range s.rows {
-		who, why := cells[i].cutTop(26, 0)
+		who, why := cells[min(i, len(cells)-1)].cutTop(26, 0)
 		row.who.layout(who, k)
 		row.why.layout(why, k)
 	}
