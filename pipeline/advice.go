@@ -153,15 +153,17 @@ func (h head) say(m Move, b bounds) Advice {
 	perCM := h.faceW * m.Zoom / cheekToCheek
 	var steps []step
 	if m.Zoom != 1 {
-		st := step{icon: "closer", zh: "离镜头太远，人像需再大%s，请靠近一些", en: "Too far away: the head must appear %s larger. Move closer", size: math.Inf(1)}
+		change := "larger"
+		st := step{icon: "closer", zh: "离镜头太远，人像需再大%s，请靠近一些", en: "Too far away: the head must appear %s. Move closer", size: math.Inf(1)}
 		if m.Zoom < 1 {
-			st.icon, st.zh, st.en = "further", "离镜头太近，人像需再小%s，请后退一些", "Too close: the head must appear %s smaller. Move back"
+			change = "smaller"
+			st.icon, st.zh, st.en = "further", "离镜头太近，人像需再小%s，请后退一些", "Too close: the head must appear %s. Move back"
 		}
 		pct := math.Ceil(math.Abs(m.Zoom-1) * 100)
 		was, now, to := math.Round(h.faceW), math.Round(h.faceW*m.Zoom), atDistance/m.Zoom
-		st.byZH, st.byEN = fmt.Sprintf(" %.0f%%", pct), fmt.Sprintf("%.0f %%", pct)
+		st.byZH, st.byEN = fmt.Sprintf(" %.0f%%", pct), fmt.Sprintf("%.0f %% %s", pct, change)
 		st.fullZH = fmt.Sprintf(" %.0f%%（脸宽 %.0f→%.0f 像素；如 %.1f 米到 %.2f 米）", pct, was, now, atDistance, to)
-		st.fullEN = fmt.Sprintf("%.0f %% (face %.0f → %.0f px, as from %.1f m to %.2f m)", pct, was, now, atDistance, to)
+		st.fullEN = fmt.Sprintf("%.0f %% %s (face %.0f → %.0f px, as from %.1f m to %.2f m)", pct, change, was, now, atDistance, to)
 		steps = append(steps, st)
 	}
 	place := func(px, side float64, ahead, back step) {
@@ -214,9 +216,13 @@ func tooFar(ied, least float64) spec.Sentence {
 	}
 }
 
+// tallHead is how far the crown lies above the eyes, in face widths, from which
+// on hair is to blame; usual heads have 0.92.
+const tallHead = 1.08
+
 // excess says by how much a value leaves its window, in output pixels and
 // percent of the picture's side, for windows that no place in the frame can hold.
-func excess(s *spec.Spec, id string, v float64) spec.Sentence {
+func (h head) excess(s *spec.Spec, id string, v float64) spec.Sentence {
 	r := s.Geometry.Window(id)
 	side := float64(s.Height)
 	if id == spec.FaceWidth || id == spec.Centred {
@@ -226,8 +232,9 @@ func excess(s *spec.Spec, id string, v float64) spec.Sentence {
 	if r.Compare(v) > 0 {
 		lack, zh, en = v-r.Max, "多", "above"
 	}
+	lack = math.Ceil(lack*10) / 10 // never told as nothing
 	do := spec.Sentence{ZH: "请把头摆正，不仰头也不低头", EN: "Hold the head level"}
-	if id == spec.CrownMargin && r.Compare(v) < 0 || id == spec.HeadHeight && r.Compare(v) > 0 {
+	if h.eyeY-h.crownY > tallHead*h.faceW {
 		do = spec.Sentence{ZH: "请压平头发，头不要后仰", EN: "Flatten the hair and do not tilt the head back"}
 	}
 	return spec.Sentence{

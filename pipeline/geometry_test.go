@@ -154,7 +154,7 @@ func TestEveryWindowIsNamed(t *testing.T) {
 				if want := miss && !s.Geometry.Yields(g); want != slices.Equal(got, []string{g}) || !want && len(got) > 0 {
 					t.Errorf("%s: %s = %v in %v: misses %v", id, g, v, r, got)
 				}
-				if say := excess(s, g, v); miss && (!strings.Contains(say.ZH, "0.0 像素") || strings.Contains(say.EN, "above") != (v > r.Max)) {
+				if say := sitter(0, 0, 100).excess(s, g, v); miss && (!strings.Contains(say.ZH, "0.1 像素") || strings.Contains(say.EN, "above") != (v > r.Max)) {
 					t.Errorf("%s: %s = %v says %v", id, g, v, say)
 				}
 			}
@@ -210,6 +210,26 @@ func TestWindowsHoldOrAdviceMakesThem(t *testing.T) {
 	t.Logf("%d fit, %d were told where to move, %d contradict their standard", fitted, advised, contradicted)
 	if fitted < 500 || advised < 500 || contradicted < 50 {
 		t.Errorf("only %d fit, %d advised, %d contradict", fitted, advised, contradicted)
+	}
+}
+
+// Tall hair that no place in the frame can make fit is named.
+func TestTallHairIsNamed(t *testing.T) {
+	s := standard(t, "chsi")
+	h := sitter(960, 500, 110)
+	h.crownY -= 200
+	if _, ok := h.advise(s, hd, s.MaxUpscale); ok {
+		t.Fatal("a move is said to help")
+	}
+	f := h.choose(s, hd, s.MaxUpscale)
+	missed := h.misses(f, s)
+	if len(missed) == 0 {
+		t.Fatal("nothing is missed")
+	}
+	for _, id := range missed {
+		if say := h.excess(s, id, h.measure(f, s.Height)[id]); !strings.Contains(say.ZH, "压平头发") || !strings.Contains(say.EN, "hair") {
+			t.Errorf("%s: %v", id, say)
+		}
 	}
 }
 

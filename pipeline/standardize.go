@@ -224,13 +224,20 @@ func (in Input) check() error {
 	if in.Spec == nil {
 		return fmt.Errorf("%w: no standard", ErrInput)
 	}
-	f := in.Frame
-	if f == nil || f.Rect.Min != (image.Point{}) || f.Rect.Dx() < minFrame || f.Rect.Dy() < minFrame ||
-		f.Rect.Dx()*f.Rect.Dy() > codec.MaxPixels || f.Stride < 4*f.Rect.Dx() || len(f.Pix) < f.Stride*(f.Rect.Dy()-1)+4*f.Rect.Dx() {
-		return fmt.Errorf("%w: the frame must be a whole picture at the origin, at least %d px a side", ErrInput, minFrame)
+	if err := drawable(in.Frame); err != nil {
+		return err
 	}
 	if in.Rotation%90 != 0 || in.Rotation < 0 || in.Rotation > 270 {
 		return fmt.Errorf("%w: rotation %d is not 0, 90, 180 or 270", ErrInput, in.Rotation)
+	}
+	return nil
+}
+
+// drawable refuses what is no frame.
+func drawable(f *image.RGBA) error {
+	if f == nil || f.Rect.Min != (image.Point{}) || f.Rect.Dx() < minFrame || f.Rect.Dy() < minFrame ||
+		f.Rect.Dx()*f.Rect.Dy() > codec.MaxPixels || f.Stride < 4*f.Rect.Dx() || len(f.Pix) < f.Stride*(f.Rect.Dy()-1)+4*f.Rect.Dx() {
+		return fmt.Errorf("%w: the frame must be a whole picture at the origin, at least %d px a side", ErrInput, minFrame)
 	}
 	return nil
 }
@@ -602,7 +609,7 @@ func (p *photo) explain(missed []string, layout map[string]float64, room bounds)
 		if c := r.find(id); c != nil && c.Value != nil {
 			value = *c.Value
 		}
-		say := excess(s, id, value)
+		say := h.excess(s, id, value)
 		if ok {
 			say = spec.Sentence{ZH: advice.FullZH, EN: advice.FullEN}
 		}
