@@ -35,7 +35,10 @@ func (c ExportCmd) Run(s *streams) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	x, err := stick.Export(ctx, c.To, st.enrolment.Enrolled.StationID, st.outbox, c.All)
-	if err = errors.Join(err, st.outbox.Close()); err != nil {
+	if x.Copied > 0 {
+		err = errors.Join(err, st.note(s, "stick.exported", fmt.Sprintf("%d packets", x.Copied)))
+	}
+	if err = errors.Join(err, st.close()); err != nil {
 		return fmt.Errorf("U 盘导出没有完成，再次运行会接着做 / the export is not complete; run it again to go on: %w", stickProblem(err))
 	}
 	if _, err := fmt.Fprintf(s.out, "U 盘上的照片包 / packets on the stick %d，其中新写入 / new %d（%.1f MB）\n", x.Packets, x.Copied, float64(x.Bytes)/1e6); err != nil {
@@ -69,7 +72,10 @@ func (c ImportCmd) Run(s *streams) error {
 	r := stick.Reader{Station: e.StationID, ClaimKey: e.ClaimKey, Central: e.CentralKey, Outbox: st.outbox, Roster: st.roster}
 	x, err := r.Import(ctx, c.From)
 	pending := st.outbox.Stats().Pending
-	err = errors.Join(err, st.outbox.Close())
+	if x != (stick.Imported{}) {
+		err = errors.Join(err, st.note(s, "stick.imported", fmt.Sprintf("%d acknowledgements, %d verdicts, %d students", x.Acks, x.Verdicts, x.Students)))
+	}
+	err = errors.Join(err, st.close())
 	if err == nil || x != (stick.Imported{}) {
 		fmt.Fprintf(s.out, "回执 / acknowledgements %d，审核结果 / verdicts %d，名单 / students %d，待传 / unsent %d\n", x.Acks, x.Verdicts, x.Students, pending)
 	}
@@ -88,55 +94,56 @@ func (c ImportCmd) Run(s *streams) error {
 	return nil
 }
 
-// stores are the parts of a station that a stick works on.
+// stores are the parts of a station that a stick works on. The caller closes
+// them.
 type stores struct {
+	*stationFiles
 	enrolment keys.Enrolment
 	roster    *roster.Store
-	outbox    *outbox.Outbox // closed by the caller
+	outbox    *outbox.Outbox
 }
 
 // openStores opens them where no station is running.
-func (d DataFlag) openStores(s *streams) (*stores, error) {
-	dir, err := d.dir()
+func (d DataFlag) openStores(s *streams) (_ *stores, err error) {
+	files, err := d.hold(s)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(filepath.Join(dir, keysDir)); errors.Is(err, fs.ErrNotExist) {
-		fmt.Fprintf(s.err, "%s 不是云照站的数据目录 / is not a station's data directory\n", dir)
-		return nil, exitError(exitUsage)
-	}
-	cfg, err := config.Load(dir)
+	st := &stores{stationFiles: files}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, st.close())
+		}
+	}()
+	cfg, err := config.Load(st.dir)
 	if err != nil {
 		return nil, err
 	}
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelError}))
-	store, err := keys.Open(filepath.Join(dir, keysDir))
+	store, err := keys.Open(filepath.Join(st.dir, keysDir))
 	if err != nil {
 		return nil, err
 	}
-	st := &stores{}
 	if st.enrolment, err = store.Enrolment(); err != nil {
 		return nil, fmt.Errorf("本机还没有登记 / this station is not enrolled: %w", err)
-	}
-	key, err := store.StationKey()
-	if err != nil {
-		return nil, err
 	}
 	data, err := openDataKey(store, log)
 	if err != nil {
 		return nil, err
 	}
-	st.outbox, err = openOutbox(dir, key, cfg, data, st.enrolment.Enrolled.CentralKey, log)
-	if errors.Is(err, outbox.ErrLocked) {
-		return nil, errors.New("云照站正在运行，请先退出 / the station is running: end it first")
+	if st.roster, err = roster.Open(filepath.Join(st.dir, rosterDir), data); err != nil {
+		return nil, fmt.Errorf("名单 / roster: %w", err)
 	}
-	if err != nil {
-		return nil, err
+	st.outbox, err = openOutbox(st.dir, st.key, cfg, data, st.enrolment.Enrolled.CentralKey, log)
+	return st, err
+}
+
+func (st *stores) close() error {
+	var err error
+	if st.outbox != nil {
+		err = st.outbox.Close()
 	}
-	if st.roster, err = roster.Open(filepath.Join(dir, rosterDir), data); err != nil {
-		return nil, errors.Join(fmt.Errorf("名单 / roster: %w", err), st.outbox.Close())
-	}
-	return st, nil
+	return errors.Join(err, st.lock.Unlock())
 }
 
 // stickProblem says at the desk what a full or protected stick is.

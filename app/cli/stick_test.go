@@ -157,6 +157,10 @@ func TestStick(t *testing.T) {
 		must(t, os.WriteFile(path, whole, 0o600))
 	})
 	c.run(0, "unsent 0", imports...)
+	c.run(0, "✓", "audit", "verify", "--data", c.dir)
+	if log, err := os.ReadFile(filepath.Join(c.dir, "audit.jsonl")); err != nil || !strings.Contains(string(log), "stick.exported") || !strings.Contains(string(log), "stick.imported") {
+		t.Errorf("the stick is not in the audit log: %v", err)
+	}
 	v := c.check()
 	for _, p := range v.Packets {
 		if p.State != "opened" {
@@ -189,7 +193,7 @@ func rosterOf(t *testing.T, dir string) []person {
 	t.Helper()
 	st, err := DataFlag{Data: dir}.openStores(&streams{out: os.Stdout, err: os.Stderr})
 	must(t, err)
-	defer func() { must(t, st.outbox.Close()) }()
+	defer func() { must(t, st.close()) }()
 	var out []person
 	for _, s := range st.roster.Students() {
 		out = append(out, person{s.Name, s.IDNumber, s.StudentNo})

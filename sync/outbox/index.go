@@ -96,8 +96,14 @@ func putEntry(tx *bbolt.Tx, e Entry) error {
 // about the student, and the whole of it sealed beside.
 type row struct {
 	Entry
-	Verdict *wire.Verdict `json:"verdict,omitempty"`
-	Sealed  []byte        `json:"verdict_sealed,omitempty"`
+	Verdict *rowVerdict `json:"verdict,omitempty"`
+	Sealed  []byte      `json:"verdict_sealed,omitempty"`
+}
+
+// rowVerdict leaves out what it has nothing to say about.
+type rowVerdict struct {
+	wire.Verdict
+	StudentRef string `json:"student_ref,omitempty"` // format 1 only
 }
 
 func rowOf(e Entry) row {
@@ -105,8 +111,8 @@ func rowOf(e Entry) row {
 	r.Entry.Verdict = nil
 	if e.Verdict != nil {
 		v := *e.Verdict
-		v.StudentRef, v.NoteZH, v.NoteEN = "", "", ""
-		r.Verdict = &v
+		v.NoteZH, v.NoteEN = "", ""
+		r.Verdict = &rowVerdict{Verdict: v}
 	}
 	return r
 }
@@ -291,7 +297,12 @@ func readIndex(tx *bbolt.Tx) (contents, error) {
 			return fmt.Errorf("%w: a row does not decode", errIndex)
 		}
 		e := r.Entry
-		e.Verdict, e.sealed = r.Verdict, r.Sealed
+		e.sealed = r.Sealed
+		if r.Verdict != nil {
+			v := r.Verdict.Verdict
+			v.StudentRef = r.Verdict.StudentRef
+			e.Verdict = &v
+		}
 		if string(e.ID[:]) != string(k) {
 			return fmt.Errorf("%w: a row stands under another id", errIndex)
 		}
