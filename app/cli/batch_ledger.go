@@ -158,7 +158,8 @@ func (l *ledger) close() {
 	_ = l.lock.Unlock()
 }
 
-// put writes a file of the folder whole or not at all.
+// put writes a file of the folder whole or not at all. It does not wait for the
+// disk: what a power cut takes of a portrait, its digest in the ledger tells.
 func (l *ledger) put(name string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(l.dir, tempPattern)
 	if err != nil {
