@@ -73,8 +73,18 @@ test-camera: ## 在虚拟机里用内核驱动测试相机 / camera tests agains
 	@.ci/deps build
 	YUNZHAO_VM=1 $(GO) test -count=1 -v -run 'TestVM' -timeout 60m ./camera/v4l2/
 
+.PHONY: test-faults
+test-faults: ## 断电、强杀、坏盘、篡改，数小时 / power cuts, kills, bad disks, tampering, for hours
+	@.ci/deps test
+	@.ci/faults $(ARGS)
+
 .PHONY: check
-check: lint test ## 格式、静态检查与测试 / format, vet, lint and tests
+check: lint vuln test ## 格式、静态检查、漏洞与测试 / format, vet, lint, vulnerabilities and tests
+
+.PHONY: vuln
+vuln: ## 已知漏洞 / known vulnerabilities in what is called
+	@.ci/deps test
+	@.ci/vuln
 
 .PHONY: lint
 lint: ## 格式与静态检查 / format, vet and lint
