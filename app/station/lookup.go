@@ -119,11 +119,8 @@ func rejectText(v wire.Verdict) booth.Text {
 // retakes is the worklist: rejected photos of this station with no later packet.
 func (s *Station) retakes() []booth.RetakeItem {
 	var out []booth.RetakeItem
-	for _, e := range s.p.Outbox.List() {
+	for _, e := range s.p.Outbox.Rejected() {
 		v := e.Verdict
-		if v == nil || v.State != wire.VerdictRejected {
-			continue
-		}
 		st, err := s.p.Roster.Student(v.StudentRef)
 		if err != nil {
 			continue
