@@ -477,7 +477,7 @@ func (m *Machine) allowed() Allowed {
 	}
 	if m.state == Review && m.shot != nil && m.shot.Portrait != nil {
 		a.Manual = len(m.shot.ManualAsk) > 0
-		a.Override = len(m.failing()) > 0
+		a.Override = slices.ContainsFunc(m.failing(), func(l OverrideLine) bool { return l.Reason == "" })
 	}
 	return a
 }
@@ -614,7 +614,7 @@ func (m *Machine) operatorView() *OperatorView {
 		n := *m.op.notice
 		v.Notice = &n
 	}
-	if v.Can.Override {
+	if m.state == Review && m.shot != nil && m.shot.Portrait != nil {
 		v.Failing = m.failing()
 	}
 	if v.Can.Manual {

@@ -102,7 +102,7 @@ func (c RunCmd) Run(s *streams) error {
 	window, err := screen.New(fyneApp, screen.Options{
 		Size: image.Pt(cfg.Screen.Width, cfg.Screen.Height), Fullscreen: cfg.Screen.Fullscreen,
 		ShutterKey: cfg.Capture.ShutterKey, OperatorKey: cfg.Operator.Key, Corner: cfg.Operator.Corner,
-		OnIntent:   func(in booth.Intent) { st.Send(in) },
+		OnIntent: func(in booth.Intent) { st.Send(in) },
 	})
 	if err != nil {
 		return fmt.Errorf("window: %w", err)

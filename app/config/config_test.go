@@ -48,6 +48,13 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestFlatNamesEverySetting(t *testing.T) {
+	flat, err := Default().Flat()
+	if err != nil || flat["operator.idle_s"] != "90" || flat["camera.device"] != "auto" || flat["screen.fullscreen"] != "false" || len(flat) < 20 {
+		t.Errorf("%v %v", flat, err)
+	}
+}
+
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	if c, err := Load(dir); err != nil || c != Default() {

@@ -367,19 +367,22 @@ func (d *desk) repainted(ctx context.Context) error {
 // visible names what of the kiosk's state a person can see.
 func visible(s remote.State) string {
 	parts := []string{s.State, s.Lang, s.Toast}
-	for _, f := range []string{"fault", "bad_number", "payment", "linked", "recapture", "next"} {
+	for _, f := range []string{"operator", "fault", "bad_number", "payment", "linked", "recapture", "next"} {
 		v, _ := s.Field(f)
 		parts = append(parts, fmt.Sprint(v))
 	}
 	return strings.Join(parts, "\x00")
 }
 
-// caughtUp tells whether the window shows the state, or the fault that covers
-// it.
+// caughtUp tells whether the window shows the state, or the fault or the staff's
+// page that covers it.
 func caughtUp(s remote.State, targets []remote.Target) bool {
 	fault, _ := s.Field("fault")
 	for _, t := range targets {
 		if t.ID == "state" {
+			if _, staff := s.Field("operator"); staff {
+				return t.Text == "operator"
+			}
 			return fault == nil && t.Text == s.State || fault != nil && t.Text == "fault"
 		}
 	}

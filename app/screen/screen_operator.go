@@ -574,15 +574,15 @@ func (s *operatorPage) question(text, yes booth.Text) {
 func (s *operatorPage) layout(sp space) {
 	k := s.ui.k
 	body := rect{sp.all.x, sp.body.y, sp.all.w, sp.body.h}
-	place(s.leave, sp.primary, k)
-	place(s.confirm, sp.primary, k)
 	back, rest := sp.rest.cutLeft(min(340, sp.rest.w), gap)
+	place(s.leave, back, k)
 	place(s.back, back, k)
+	place(s.confirm, sp.primary, k)
 	// All of it each time: what is not shown has no words, and is cleared so.
 	s.layoutPad(sp, body)
 	s.layoutPicker(body)
 	s.layoutHome(body)
-	note := rect{sp.rest.x, sp.rest.y, back.w + gap + rest.w, sp.rest.h}
+	note := rect{rest.x, rest.y, sp.primary.x + sp.primary.w - rest.x, rest.h}
 	place(s.notice.bg, note, k)
 	radius(s.notice, k)
 	icon, words := note.insetXY(16, 6).cutLeft(30, 12)
@@ -615,9 +615,7 @@ func (s *operatorPage) layoutPad(sp space, body rect) {
 		calm.h += words.h
 	}
 	s.calm.layout(calm, k)
-	enter := sp.rest
-	enter = rect{enter.x + enter.w - min(340, enter.w*0.6), enter.y, min(340, enter.w*0.6), enter.h}
-	s.pad.layout(words, pad, enter)
+	s.pad.layout(words, pad, sp.primary)
 }
 
 func (s *operatorPage) layoutHome(body rect) {

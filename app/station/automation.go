@@ -34,6 +34,7 @@ type shotState struct {
 	Seq      uint64 `json:"seq"`
 	Verdict  string `json:"verdict"`
 	Portrait bool   `json:"portrait"`
+	Accept   bool   `json:"acceptable"` // nothing keeps it from being accepted
 	TookMS   int    `json:"took_ms"`
 	Burst    int    `json:"burst"`   // frames to choose from
 	Chosen   int    `json:"chosen"`  // place of the one that is shown, from 1; 0 = none
@@ -42,6 +43,7 @@ type shotState struct {
 
 type kioskState struct {
 	State   string               `json:"state"`
+	Staff   string               `json:"operator,omitempty"` // pin: the pad is open; open: the page is; empty: neither
 	Session string               `json:"session,omitempty"`
 	Lang    string               `json:"lang"`
 	Toast   string               `json:"toast,omitempty"`
@@ -76,6 +78,13 @@ func (a *Automation) State() any {
 		Retakes: len(v.Retakes), Next: v.Next != nil, Frames: a.Frames(),
 		Lamps: map[string]lampState{},
 	}
+	switch {
+	case v.Operator == nil:
+	case v.Operator.Unlocked:
+		k.Staff = "open"
+	default:
+		k.Staff = "pin"
+	}
 	if v.Toast != nil {
 		k.Toast = v.Toast.EN
 	}
@@ -94,7 +103,7 @@ func (a *Automation) State() any {
 		k.Saved = &savedState{Packet: v.Saved.PacketID, Seq: v.Saved.Seq, Pending: v.Saved.Pending, Online: v.Saved.Online}
 	}
 	if v.Shot != nil {
-		k.Shot = &shotState{Attempt: v.Shot.Attempt, Seq: v.Shot.Seq, Verdict: v.Shot.Verdict, Portrait: v.Shot.Portrait != nil, TookMS: v.Shot.TookMS, Burst: len(v.Shot.Burst), Picking: v.Shot.Picking != 0}
+		k.Shot = &shotState{Attempt: v.Shot.Attempt, Seq: v.Shot.Seq, Verdict: v.Shot.Verdict, Portrait: v.Shot.Portrait != nil, Accept: v.Shot.CanAccept, TookMS: v.Shot.TookMS, Burst: len(v.Shot.Burst), Picking: v.Shot.Picking != 0}
 		for i, b := range v.Shot.Burst {
 			if b.Seq == v.Shot.Seq {
 				k.Shot.Chosen = i + 1
@@ -123,6 +132,10 @@ func (a *Automation) Scene(cmd string) error {
 		b.Corrupt(true)
 	case "clean":
 		b.Corrupt(false)
+	case "dim":
+		b.Dim(true)
+	case "lit":
+		b.Dim(false)
 	case "slow":
 		b.Slow(5)
 	case "fast":
@@ -132,7 +145,7 @@ func (a *Automation) Scene(cmd string) error {
 	case "right-size":
 		b.WrongSize(false)
 	default:
-		return fmt.Errorf("no such switch; there are freeze thaw unplug plug corrupt clean slow fast wrong-size right-size")
+		return fmt.Errorf("no such switch; there are freeze thaw unplug plug corrupt clean dim lit slow fast wrong-size right-size")
 	}
 	return nil
 }

@@ -126,6 +126,7 @@ func New(p Params) (*Station, error) {
 	timing.Done = config.Seconds(t.Done)
 	timing.Countdown = config.Seconds(t.Countdown)
 	operator, err := s.operatorConfig()
+	err = errors.Join(err, s.noteSettings())
 	if err != nil {
 		return nil, errors.Join(err, audit.close())
 	}

@@ -64,8 +64,8 @@ type Booth struct {
 
 // faults are the switches.
 type faults struct {
-	frozen, unplugged, corrupt, wrongSize bool
-	slow                                  float64 // fps, 0 = as configured
+	frozen, unplugged, corrupt, wrongSize, dim bool
+	slow                                       float64 // fps, 0 = as configured
 }
 
 var (
@@ -239,6 +239,9 @@ func (b *Booth) Corrupt(on bool) { b.throw(func(f *faults) { f.corrupt = on }) }
 // WrongSize sends whole pictures of half the size.
 func (b *Booth) WrongSize(on bool) { b.throw(func(f *faults) { f.wrongSize = on }) }
 
+// Dim takes the lamps down: a photo comes out too dark for the rules.
+func (b *Booth) Dim(on bool) { b.throw(func(f *faults) { f.dim = on }) }
+
 // Slow sends fps frames a second; 0 ends it.
 func (b *Booth) Slow(fps float64) { b.throw(func(f *faults) { f.slow = max(0, fps) }) }
 
@@ -391,6 +394,9 @@ func (b *Booth) shoot(e exposure, dst *camera.Frame) (bool, error) {
 	p := b.poseAt(e.at.Seconds(), b.slideFor(e.in), e.in > 0)
 	b.paint(b.canvas, b.lines, p, e.number)
 	picture := b.canvas
+	if e.faults.dim {
+		dim(picture)
+	}
 	if e.faults.wrongSize {
 		shrink(b.small, b.canvas)
 		picture = b.small
@@ -435,6 +441,16 @@ func spoil(raw []byte, n uint64) []byte {
 		}
 	}
 	return raw
+}
+
+// dimTo is what is left of each value in bad light: too dark for a rule, not for
+// a portrait.
+const dimTo = 0.45
+
+func dim(img *image.YCbCr) {
+	for i, y := range img.Y {
+		img.Y[i] = uint8(float64(y) * dimTo)
+	}
 }
 
 // shrink fills dst from the upper left of src.

@@ -322,6 +322,35 @@ func TestFaults(t *testing.T) {
 }
 
 // The whole loop that people try by hand: a supervisor, a booth, a fault.
+func TestDimLight(t *testing.T) {
+	var mean float64 // of what the encoder was given last
+	b := booth(t, Options{Width: 64, Height: 64, FreeRun: true, Encode: func(dst []byte, img *image.YCbCr, quality int) ([]byte, error) {
+		sum := 0
+		for _, y := range img.Y {
+			sum += int(y)
+		}
+		mean = float64(sum) / float64(len(img.Y))
+		return tiny(dst, img, quality)
+	}})
+	filmed := func() float64 {
+		t.Helper()
+		var f camera.Frame
+		if err := b.Next(t.Context(), &f); err != nil {
+			t.Fatal(err)
+		}
+		return mean
+	}
+	lit := filmed()
+	b.Dim(true)
+	if d := filmed() / lit; d < dimTo-0.02 || d > dimTo+0.02 {
+		t.Errorf("dim light leaves %.2f", d)
+	}
+	b.Dim(false)
+	if d := filmed() / lit; d < 0.98 || d > 1.02 {
+		t.Errorf("light again is %.2f of what it was", d)
+	}
+}
+
 func TestSupervised(t *testing.T) {
 	filmed(t, Options{}, func(t *testing.T, b *Booth) {
 		s, err := camera.NewSupervisor(camera.SupervisorParams{Open: b.Open})
