@@ -127,7 +127,9 @@ func crashed(t *testing.T, keep func(whole []byte) int) (dir string, entries int
 
 // A power cut may leave any part of what was written after the last signed head.
 func TestAuditCutsATornLine(t *testing.T) {
-	second := func(whole []byte) int { return bytes.IndexByte(whole, '\n') + 1 + bytes.IndexByte(whole[bytes.IndexByte(whole, '\n')+1:], '\n') + 1 }
+	second := func(whole []byte) int {
+		return bytes.IndexByte(whole, '\n') + 1 + bytes.IndexByte(whole[bytes.IndexByte(whole, '\n')+1:], '\n') + 1
+	}
 	_, _ = crashed(t, func(whole []byte) int {
 		for n := second(whole); n <= len(whole); n += 7 {
 			dir, entries := crashed(t, func([]byte) int { return n })
