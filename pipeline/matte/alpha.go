@@ -23,6 +23,7 @@ func (r *renderer) dataAlpha() {
 	}
 	for i := range n {
 		r.al[i], r.va[i], r.res[i] = float32(r.m[i]), 9, 1e8
+		r.tint[i] = 1
 	}
 	// Guesses are local means of the sure person, from planes of C·sure and
 	// sure. They vary slowly: half and quarter size are plenty.
@@ -103,7 +104,11 @@ func (r *renderer) tryGuess(p [4][]float32, w, h, step int) {
 				}
 				sx, sy := (float64(x)+.5)*k-.5, (float64(y)+.5)*k-.5
 				if wt := lerp(p[3], w, h, sx, sy); wt > 2e-3 {
-					r.guess(i, lerp(p[0], w, h, sx, sy)/wt, lerp(p[1], w, h, sx, sy)/wt, lerp(p[2], w, h, sx, sy)/wt)
+					f0, f1, f2 := lerp(p[0], w, h, sx, sy)/wt, lerp(p[1], w, h, sx, sy)/wt, lerp(p[2], w, h, sx, sy)/wt
+					r.guess(i, f0, f1, f2)
+					if b0, b1, b2, n := r.wallTint(i); n > 0 && r.tint[i] == 1 {
+						r.tint[i] = (f0*b0 + f1*b1 + f2*b2) / n
+					}
 				}
 			}
 		}

@@ -63,6 +63,7 @@ type renderer struct {
 	al    []float32 // alpha from the pixel's own colour
 	va    []float32 // its variance
 	res   []float32 // squared deviation of the colour from the mixing line
+	tint  []float32 // share of the wall's colour that the person nearby has
 	inv   [3][]float32
 	tmp   []float32
 	tmp2  []float32
@@ -96,7 +97,7 @@ func newRenderer(m *Matter, s *Segmentation, crop Rect, w, h int) *renderer {
 	r.chin = float32((s.face.chin - crop.Y) * zy)
 	r.unit = r.fw / 200
 	r.c, r.b, r.inv = k.planes(n), k.planes(n), k.planes(n)
-	for _, p := range []*[]float32{&r.alpha, &r.st, &r.din, &r.dout, &r.al, &r.va, &r.res, &r.tmp, &r.tmp2, &r.plane} {
+	for _, p := range []*[]float32{&r.alpha, &r.st, &r.din, &r.dout, &r.al, &r.va, &r.res, &r.tint, &r.tmp, &r.tmp2, &r.plane} {
 		*p = k.f32.take(n)
 	}
 	for _, p := range []*[]uint8{&r.m, &r.thin, &r.kind, &r.u1, &r.u2, &r.u3} {

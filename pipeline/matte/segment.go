@@ -702,7 +702,8 @@ func (c *cutter) cut(round int) {
 			}
 			f.f[i] = v
 			f.down[i] = f.wy[i]
-			if solid && weak {
+			// A clear edge ends something: hair, or a sleeve.
+			if solid && weak && f.wy[i] > cutWeight*cutFlat {
 				f.down[i] = solidBelow
 			}
 			if round == 0 {
@@ -782,7 +783,7 @@ func (c *cutter) tidy() {
 		sumE[l] += float64(min(c.e[i], 15)) // a rim of mixed pixels must not outvote the rest
 		sumZ[l] += float64(c.local[i])
 	}
-	clear := c.clearRims(c.back)
+	standsOut := c.clearRims(c.back)
 	fill := make([]bool, len(c.blobs))
 	for id, b := range c.blobs {
 		if id == 0 {
@@ -794,7 +795,7 @@ func (c *cutter) tidy() {
 			// Enclosed: the loop of an arm or of hair stays open where what
 			// surrounds it stands out all round; a hole in clothes of the wall's
 			// colour does not.
-			fill[id] = low && !clear[id] || sumE[id] > 6*float64(b.area) || b.area < 30 && sumZ[id] < weakBelow*float64(b.area)
+			fill[id] = low && !standsOut[id] || sumE[id] > 6*float64(b.area) || b.area < 30 && sumZ[id] < weakBelow*float64(b.area)
 		}
 	}
 	for i, l := range c.label {
@@ -900,6 +901,9 @@ func (c *cutter) judge(sure []uint8) {
 			c.Confidence = min(c.Confidence, trust[part]/n[part])
 		}
 	}
+	if !c.shouldered() {
+		c.Confidence = min(c.Confidence, lostBody)
+	}
 
 	// Against the plate's promise, not against the noise just calibrated.
 	promise := c.wall.covariance(math.Sqrt(c.sx * c.sy)).scaled(levelSafety)
@@ -942,6 +946,28 @@ func (c *cutter) judge(sure []uint8) {
 	if d.Kind == DriftMoved {
 		c.Confidence *= .5
 	}
+}
+
+// lostBody bounds the confidence when a shoulder has gone with the wall.
+const lostBody = .4
+
+// shouldered says whether the mask is as wide below the chin as any body: half a
+// face to either side. Rows that the region does not hold do not count.
+func (c *cutter) shouldered() bool {
+	y0, y1 := int(c.chin+.55*c.fh), min(int(c.chin+.8*c.fh), c.h)
+	x0, x1 := int(c.cx-.5*c.fw), int(c.cx+.5*c.fw)
+	var left, right, rows int
+	for y := y0; y < y1; y++ {
+		rows++
+		for x := max(x0, 0); x < int(c.cx); x++ {
+			left += int(c.mask[y*c.w+x])
+		}
+		for x := int(c.cx); x < min(x1, c.w); x++ {
+			right += int(c.mask[y*c.w+x])
+		}
+	}
+	least := int(.85 * float64(rows) * float64(.5*c.fw))
+	return left >= least && right >= least
 }
 
 // A contour is no better than a guess where the person's rim strays from the

@@ -120,7 +120,7 @@ func devBooths(t testing.TB) []booth {
 	lookChild := mattetest.Look{Skin: tan, Hair: mattetest.Bun, Dye: black, Cloth: color.RGBA{232, 190, 70, 255}, Build: .75, Seed: 11}
 	lookCheck := mattetest.Look{Skin: fair, Hair: mattetest.Short, Dye: brown, Cloth: color.RGBA{160, 50, 50, 255}, Second: color.RGBA{220, 214, 204, 255}, Pattern: mattetest.Checked, Glasses: true, Collar: true, Seed: 12}
 	lookGreen := mattetest.Look{Skin: tan, Hair: mattetest.Long, Dye: black, Cloth: color.RGBA{72, 150, 84, 255}, Seed: 13}
-	return place([]booth{
+	booths := []booth{
 		{set: setDev, wall: white, cam: soft, seed: 101, visits: []visit{
 			{who: student},
 			{who: student.Shirt("whiteshirt", color.RGBA{236, 235, 232, 255})},
@@ -153,7 +153,23 @@ func devBooths(t testing.TB) []booth {
 			{who: draw(lookGreen, "greenclothes")},
 			{who: draw(lookBob, "bob")},
 		}},
-	})
+	}
+	for i := range booths {
+		b := &booths[i]
+		for k := range uint64(4) { // others in nearly the wall's own colour
+			l := mattetest.RandomLook(900+10*uint64(i)+k, b.wall.Colour)
+			if k < 3 {
+				l.Pattern, l.Cloth = mattetest.Plain, near(b.wall.Colour, [...]float64{.95, 1.04, .9}[k])
+			}
+			b.visits = append(b.visits, visit{who: l.Draw()})
+		}
+	}
+	return place(booths)
+}
+
+// near is a colour a little off a wall's.
+func near(wall [3]float64, k float64) color.RGBA {
+	return color.RGBA{uint8(min(wall[0]*k, 255)), uint8(min(wall[1]*k*1.01, 255)), uint8(min(wall[2]*k*.98, 255)), 255}
 }
 
 // heldOutBooths are what nothing was tuned on.

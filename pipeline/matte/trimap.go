@@ -96,15 +96,23 @@ func (r *renderer) thinHair() {
 // wallShare is how much of the wall's colour, its difference from grey, a pixel
 // has; 0 where the wall has none.
 func (r *renderer) wallShare(i int) float32 {
-	c0, c1, c2 := r.c[0][i], r.c[1][i], r.c[2][i]
-	b0, b1, b2 := r.b[0][i], r.b[1][i], r.b[2][i]
-	m := (b0 + b1 + b2) / 3
-	b0, b1, b2 = b0-m, b1-m, b2-m
-	n := b0*b0 + b1*b1 + b2*b2
-	if n < colourfulAt*colourfulAt {
+	b0, b1, b2, n := r.wallTint(i)
+	if n == 0 {
 		return 0
 	}
-	return (c0*b0 + c1*b1 + c2*b2) / n // grey adds nothing: the b sum to zero
+	return (r.c[0][i]*b0 + r.c[1][i]*b1 + r.c[2][i]*b2) / n // grey adds nothing: the b sum to zero
+}
+
+// wallTint is the wall's difference from grey and its squared length, 8-bit
+// units; zeros where the wall has no colour to speak of.
+func (r *renderer) wallTint(i int) (b0, b1, b2, n float32) {
+	b0, b1, b2 = r.b[0][i], r.b[1][i], r.b[2][i]
+	m := (b0 + b1 + b2) / 3
+	b0, b1, b2 = b0-m, b1-m, b2-m
+	if n = b0*b0 + b1*b1 + b2*b2; n < colourfulAt*colourfulAt {
+		return 0, 0, 0, 0
+	}
+	return b0, b1, b2, n
 }
 
 // strands marks evidence outside the mask that may be hair: components of
