@@ -2,11 +2,34 @@ package pipeline
 
 import (
 	"fmt"
+	"image"
 	"math"
 
 	"github.com/yunzhao-station/yunzhao/pipeline/calibrate"
+	"github.com/yunzhao-station/yunzhao/pipeline/codec"
+	"github.com/yunzhao-station/yunzhao/pipeline/face"
 	"github.com/yunzhao-station/yunzhao/pipeline/spec"
 )
+
+// HasFace tells whether somebody looks out of an upright frame that should show
+// an empty booth. It searches a reduced picture and keeps nothing of it.
+func (z *Standardizer) HasFace(frame *image.RGBA) (bool, error) {
+	if err := drawable(frame); err != nil {
+		return false, err
+	}
+	size := LiveSize(frame.Rect.Size())
+	small, gray := image.NewRGBA(image.Rectangle{Max: size}), &image.Gray{}
+	if err := codec.ScaleInto(small, frame, false); err != nil {
+		return false, fmt.Errorf("reduce picture: %w", err)
+	}
+	lumaInto(gray, small)
+	defer func() { clear(small.Pix); clear(gray.Pix) }()
+	faces, err := z.detector.Detect(gray, face.Options{})
+	if err != nil {
+		return false, fmt.Errorf("find faces: %w", err)
+	}
+	return len(faces) > 0, nil
+}
 
 // Drift is how the backdrop around the person compares with the plate.
 type Drift struct {

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/yunzhao-station/yunzhao/app/station"
 	"github.com/yunzhao-station/yunzhao/pipeline"
 	"github.com/yunzhao-station/yunzhao/pipeline/codec"
 	"github.com/yunzhao-station/yunzhao/pipeline/face"
@@ -308,7 +309,7 @@ func (b *batch) one(ctx context.Context, maker *pipeline.Standardizer, it item) 
 	defer clear(frame.Pix)
 	var rows []row
 	err = maker.StandardizeAll(ctx, pipeline.Input{
-		Frame: frame, Plate: b.plate, Rotation: b.cmd.MountRotation, Force: b.cmd.Force, Decode: time.Since(start),
+		Frame: frame, Plate: b.plate, Camera: station.CameraName(b.cmd.Camera), Rotation: b.cmd.MountRotation, Force: b.cmd.Force, Decode: time.Since(start),
 	}, b.specs, func(r *pipeline.Result) error {
 		defer r.Wipe()
 		report := r.Report // Wipe empties r

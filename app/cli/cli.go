@@ -37,6 +37,7 @@ type commands struct {
 	Check       CheckCmd       `cmd:"" help:"检查一帧照片 / Check a frame against the rules."`
 	Batch       BatchCmd       `cmd:"" help:"把一个文件夹的照片标准化，可中断后继续 / Standardise a folder of photos; can be stopped and resumed."`
 	Layout      LayoutCmd      `cmd:"" help:"把标准照排到相纸上，带裁切线 / Lay a portrait out on photo paper, with cut marks."`
+	Calibrate   CalibrateCmd   `cmd:"" help:"拍摄空背景并检查灯光 / Photograph the empty backdrop and judge the light."`
 	Camera      CameraCmd      `cmd:"" help:"相机：列出、观察、拍一张 / Cameras: list, watch, take a shot."`
 	Enroll      EnrollCmd      `cmd:"" help:"登记到审核中心 / Enrol this station at a central server."`
 	Sync        SyncCmd        `cmd:"" help:"与审核中心同步 / Exchange with central without a window."`

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/yunzhao-station/yunzhao/app/station"
 	"github.com/yunzhao-station/yunzhao/pipeline"
 	"github.com/yunzhao-station/yunzhao/pipeline/codec"
 	"github.com/yunzhao-station/yunzhao/pipeline/matte"
@@ -23,9 +24,10 @@ import (
 // ruleFlags is what every command that makes portraits shares: which backdrop,
 // which rules.
 type ruleFlags struct {
-	Plate         []string `help:"空背景照片，可多次给出 / Photo of the empty backdrop; may be repeated." type:"path" sep:"none" placeholder:"FILE"`
+	Plate         []string `help:"空背景照片（可多次给出），或 calibrate 写的底图 / Photo of the empty backdrop, which may be repeated, or a plate that calibrate wrote." type:"path" sep:"none" placeholder:"FILE"`
 	Spec          []string `help:"规格名或 .toml 文件，可用逗号分隔多个 / Standards by name or .toml file, separated by commas." default:"chsi" placeholder:"ID"`
 	Background    string   `help:"换用另一背景：blue、white、grey、red，或 keep 保留原背景 / Another backdrop: blue, white, grey, red, or keep for the photographed one." placeholder:"NAME"`
+	Camera        string   `help:"照片是哪台相机拍的；与底图不同就拒绝 / Identity of the camera that took the photo; another camera's plate is refused." placeholder:"ID"`
 	MountRotation int      `help:"相机安装角度，顺时针转正所需度数 / Degrees clockwise that turn the camera's pictures upright." enum:"0,90,180,270" default:"0"`
 }
 
@@ -136,13 +138,14 @@ type photoJob struct {
 	maker    *pipeline.Standardizer
 	frame    *image.RGBA
 	plate    *pipeline.Plate
+	camera   string
 	specs    []*spec.Spec
 	rotation int
 	decode   time.Duration
 }
 
 func (f photoFlags) prepare(outputs []string) (*photoJob, error) {
-	j := &photoJob{rotation: f.MountRotation}
+	j := &photoJob{rotation: f.MountRotation, camera: station.CameraName(f.Camera)}
 	var err error
 	if j.specs, err = f.standards(); err != nil {
 		return nil, err
@@ -191,6 +194,9 @@ func (f ruleFlags) standards() ([]*spec.Spec, error) {
 func (f ruleFlags) plate() (*pipeline.Plate, error) {
 	if len(f.Plate) == 0 {
 		return nil, nil
+	}
+	if p, err := storedPlate(f.Plate); p != nil || err != nil {
+		return p, err
 	}
 	var b matte.PlateBuilder
 	var size image.Rectangle
@@ -274,7 +280,7 @@ func loadPicture(path, zh, en string) (*image.RGBA, error) {
 // run makes the portraits of all standards from one cut, in their order.
 func (j *photoJob) run(force bool, each func(*pipeline.Result) error) error {
 	err := j.maker.StandardizeAll(context.Background(), pipeline.Input{
-		Frame: j.frame, Plate: j.plate, Rotation: j.rotation, Force: force, Decode: j.decode,
+		Frame: j.frame, Plate: j.plate, Camera: j.camera, Rotation: j.rotation, Force: force, Decode: j.decode,
 	}, j.specs, each)
 	if errors.Is(err, pipeline.ErrInput) {
 		return errTooSmall

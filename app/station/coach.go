@@ -172,25 +172,3 @@ func (s *Station) reduce(small, turned *image.RGBA, f *camera.Frame, size image.
 	turn(turned, small, deg, false)
 	return turned, nil
 }
-
-// someoneThere tells whether a face is in the picture.
-func (s *Station) someoneThere(img *image.RGBA) (bool, error) {
-	sp, err := s.spec(defaultSpec)
-	if err != nil {
-		return false, err
-	}
-	size := pipeline.LiveSize(img.Rect.Size())
-	small := image.NewRGBA(image.Rect(0, 0, size.X, size.Y))
-	defer clear(small.Pix)
-	if err := codec.ScaleInto(small, img, false); err != nil {
-		return false, fmt.Errorf("station: reduce picture: %w", err)
-	}
-	r, err := s.maker.Live(small, img.Rect.Dx(), sp)
-	if err != nil {
-		return false, fmt.Errorf("station: look for a face: %w", err)
-	}
-	return r.Face != nil, nil
-}
-
-// defaultSpec is the preset of pictures that belong to no batch.
-const defaultSpec = "chsi"

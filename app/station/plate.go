@@ -159,7 +159,7 @@ func (s *Station) takePlate(ctx context.Context, previous *pipeline.Plate) plate
 		}
 		now := CameraName(s.p.Camera.Status().Identity.ID)
 		if made == nil || img.Rect.Size() != size || now != name { // the camera changed its mode, or is another: start again
-			made, size, name = calibrate.New(calibrate.Options{Previous: previous, HasFace: s.someoneThere}), img.Rect.Size(), now
+			made, size, name = calibrate.New(calibrate.Options{Previous: previous, HasFace: s.maker.HasFace}), img.Rect.Size(), now
 		}
 		if err := made.Add(img, frame.Captured); err != nil {
 			s.log.Error("calibration", "err", err)
@@ -201,6 +201,9 @@ func calibrationLines(j *calibrate.Judgement) []booth.CalibrationLine {
 	}
 	return lines
 }
+
+// DecodeFrame decodes a camera's frame at full size, reusing dst's pixels.
+func DecodeFrame(dst *image.RGBA, f *camera.Frame) error { return decodeFrame(dst, f) }
 
 // uprightFrame decodes a frame at full size into raw and turns it upright into
 // turned; it returns the one of them that holds the picture.
