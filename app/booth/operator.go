@@ -32,12 +32,19 @@ const pinIdle = 30 * time.Second
 // Intents of staff. Those that change something do nothing until a PIN has
 // unlocked the operator page; see [Machine.authorised].
 type (
-	OpenOperator  struct{} // the corner was held or the key pressed: ask for a PIN
-	CloseOperator struct{} // back to the student's screen; the next one needs the PIN again
-	LockStation   struct{} // to the lock screen, where nobody is at the desk
-	SyncNow       struct{} // exchange with central at once
-	PurgeNow      struct{} // admin: remove every packet that central has opened
-	ShutDown      struct{} // admin: end the program
+	// OpenOperator asks for a PIN: the corner was held or the key pressed.
+	OpenOperator struct{}
+	// CloseOperator goes back to the student's screen; to return takes the PIN
+	// again.
+	CloseOperator struct{}
+	// LockStation goes to the lock screen, where nobody is at the desk.
+	LockStation struct{}
+	// SyncNow exchanges with central at once.
+	SyncNow struct{}
+	// PurgeNow removes every packet that central has opened; an admin's.
+	PurgeNow struct{}
+	// ShutDown ends the program; an admin's.
+	ShutDown struct{}
 )
 
 func (OpenOperator) intent()  {}

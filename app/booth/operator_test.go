@@ -72,8 +72,26 @@ func TestOperatorPageLeavesTheVisitAsItIs(t *testing.T) {
 			}
 			// The covered screen's buttons and its patience do nothing meanwhile.
 			for _, in := range []Intent{
-				Continue{}, Back{}, NotMe{}, Shutter{}, Retake{}, Accept{}, ConfirmSubmit{}, Decline{}, NextStudent{}, Abandon{}, Submit{}, Key{'1'}, Stay{},
-				Choose{}, FlagInfo{}, SetAuto{On: true}, Cover{}, Pick{Seq: 77}, ManualAnswer{OK: true}, FaultAction{Code: "seal-failed"},
+				Continue{},
+				Back{},
+				NotMe{},
+				Shutter{},
+				Retake{},
+				Accept{},
+				ConfirmSubmit{},
+				Decline{},
+				NextStudent{},
+				Abandon{},
+				Submit{},
+				Key{'1'},
+				Stay{},
+				Choose{},
+				FlagInfo{},
+				SetAuto{On: true},
+				Cover{},
+				Pick{Seq: 77},
+				ManualAnswer{OK: true},
+				FaultAction{Code: "seal-failed"},
 			} {
 				d.do(in).want(at)
 			}
@@ -396,15 +414,41 @@ func TestNoStudentReachesWhatIsForStaff(t *testing.T) {
 	d := newDesk(t)
 	d.m.cfg.Operator.Idle, d.m.cfg.Auto = 20*time.Second, true
 	staffIntents := []Intent{
-		Override{CheckID: "roll", Reason: "medical"}, Override{CheckID: "clothes", Reason: "religious"}, Override{CheckID: CheckCaptured, Reason: "quality"},
-		PaymentMark{State: "paid", Reason: "cash"}, PaymentMark{State: "waived", Reason: "hardship"},
-		SyncNow{}, PurgeNow{}, ShutDown{}, LockStation{}, CloseOperator{}, Recalibrate{}, ManualAnswer{OK: true}, ManualAnswer{Not: []string{"clothes"}}, Abandon{Reason: "operator"}, NextStudent{},
+		Override{CheckID: "roll", Reason: "medical"},
+		Override{CheckID: "clothes", Reason: "religious"},
+		Override{CheckID: CheckCaptured, Reason: "quality"},
+		PaymentMark{State: "paid", Reason: "cash"},
+		PaymentMark{State: "waived", Reason: "hardship"},
+		SyncNow{},
+		PurgeNow{},
+		ShutDown{},
+		LockStation{},
+		CloseOperator{},
+		Recalibrate{},
+		ManualAnswer{OK: true},
+		ManualAnswer{Not: []string{"clothes"}},
+		Abandon{Reason: "operator"},
+		NextStudent{},
 	}
 	// Going on is likely and giving up is rare, so that the walk gets far.
 	onward := []Intent{Start{}, Wedge{Text: "5678"}, Continue{}, Shutter{}, Accept{}, ConfirmSubmit{}, ManualAnswer{OK: true}}
 	aside := []Intent{
-		Back{}, Retake{}, NotMe{}, Abandon{}, NextStudent{}, Submit{}, Key{'1'}, Stay{}, ToggleLang{}, FlagInfo{}, Decline{},
-		FaultAction{Code: "seal-failed"}, SetAuto{On: true}, Cover{}, Reveal{Held: true}, ManualAnswer{},
+		Back{},
+		Retake{},
+		NotMe{},
+		Abandon{},
+		NextStudent{},
+		Submit{},
+		Key{'1'},
+		Stay{},
+		ToggleLang{},
+		FlagInfo{},
+		Decline{},
+		FaultAction{Code: "seal-failed"},
+		SetAuto{On: true},
+		Cover{},
+		Reveal{Held: true},
+		ManualAnswer{},
 	}
 	var late, owed []Event
 	pins := map[int]string{}       // token → what was typed
@@ -453,9 +497,7 @@ func TestNoStudentReachesWhatIsForStaff(t *testing.T) {
 		case n < 28:
 			did = onward[rng.IntN(len(onward))]
 		default:
-			for _, ev := range owed { // a shot or a seal under way is always answered some day
-				late = append(late, ev)
-			}
+			late = append(late, owed...) // a shot or a seal under way is always answered some day
 			owed = nil
 			if rng.IntN(4) == 0 { // the student holds still
 				for range 15 {

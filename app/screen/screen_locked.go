@@ -112,7 +112,9 @@ func (s *locked) layout(sp space) {
 	radius(s.card, k)
 	in := card.inset(28)
 	var words, pad rect
-	if s.ui.tall {
+	if s.pad.plain { // nothing to type: the words have it all
+		pad, words = rect{in.x, in.y, 1, 1}, in
+	} else if s.ui.tall {
 		pad, words = in.cutBottom(in.h*0.46, 24)
 	} else {
 		pad, words = in.cutRight(in.w*0.38, 36)

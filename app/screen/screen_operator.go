@@ -16,20 +16,20 @@ type operatorPage struct {
 	pad   *pinPad
 	leave *button
 
-	status  *panel
-	staTtl  *textBlock
-	lines   []statusRow
-	day     *panel
-	dayTtl  *textBlock
-	tiles   []tile
-	listTtl *textBlock
-	work    []retakeRow
-	more    *textBlock
-	doTtl   *textBlock
-	actions []*operatorAction
-	notice  *panel
-	noteI   *sign
-	note    pair
+	status   *panel
+	staHead  *textBlock
+	lines    []statusRow
+	day      *panel
+	dayHead  *textBlock
+	tiles    []tile
+	listHead *textBlock
+	work     []retakeRow
+	more     *textBlock
+	doHead   *textBlock
+	actions  []*operatorAction
+	notice   *panel
+	noteI    *sign
+	note     pair
 
 	// What is being decided, in the page's own words; it is gone with the page.
 	mode    operatorMode
@@ -107,21 +107,21 @@ func newOperatorPage(u *ui) *operatorPage {
 	s.leave = s.page.button("operator-leave", lookPlain, "arrow-left", func() { u.send(booth.CloseOperator{}) })
 
 	s.status = s.panel(colSurface, colLine)
-	s.staTtl = s.page.text(20, true, colInk).line()
+	s.staHead = s.page.text(20, true, colInk).line()
 	for range maxStatus {
 		s.lines = append(s.lines, statusRow{s.sign("dot", colInk), s.page.text(18, true, colInk).line(), s.page.text(16, false, colInk)})
 	}
 	s.day = s.panel(colSurface, colLine)
-	s.dayTtl = s.page.text(20, true, colInk).line()
+	s.dayHead = s.page.text(20, true, colInk).line()
 	for range 6 {
 		s.tiles = append(s.tiles, tile{s.panel(colGround, colGround), s.page.text(30, true, colInk).centre().mid().line(), s.page.text(14, false, colMuted).centre().mid().line()})
 	}
-	s.listTtl = s.page.text(18, true, colWarn).line()
+	s.listHead = s.page.text(18, true, colWarn).line()
 	for range maxWork {
 		s.work = append(s.work, retakeRow{s.page.text(16, true, colInk).line(), s.page.text(14, false, colMuted)})
 	}
 	s.more = s.page.text(14, false, colMuted).line()
-	s.doTtl = s.page.text(20, true, colInk).line()
+	s.doHead = s.page.text(20, true, colInk).line()
 	action := func(id, icon string, l look, text booth.Text, allowed func(booth.Allowed) bool, tap func()) {
 		s.actions = append(s.actions, &operatorAction{s.page.button(id, l, icon, tap), text, allowed})
 	}
@@ -154,7 +154,7 @@ func newOperatorPage(u *ui) *operatorPage {
 	s.ask = s.pair(28, 18, true, colInk, colMuted).centre()
 	s.back = s.page.button("operator-back", lookPlain, "arrow-left", func() { s.turn(modeHome) })
 	s.confirm = s.page.button("operator-confirm", lookPrimary, "ok", s.decide)
-	s.mark("operator-status", s.status.bg, func() string { return s.staTtl.text })
+	s.mark("operator-status", s.status.bg, func() string { return s.staHead.text })
 	s.mark("operator-notice", s.notice.bg, func() string { return s.note.a.text })
 	return s
 }
@@ -324,9 +324,9 @@ func (s *operatorPage) updateHome(v booth.View, op *booth.OperatorView) {
 	}
 	setVisible(s.status.bg, on)
 	setVisible(s.day.bg, on)
-	words(s.staTtl, "设备状态", "How everything stands")
-	words(s.dayTtl, "今天", "Today")
-	words(s.doTtl, "现在可以做", "What may be done now")
+	words(s.staHead, "设备状态", "How everything stands")
+	words(s.dayHead, "今天", "Today")
+	words(s.doHead, "现在可以做", "What may be done now")
 	s.shown.lines = 0
 	for i, r := range s.lines {
 		show := on && i < len(op.Status)
@@ -371,7 +371,13 @@ func (s *operatorPage) updateHome(v booth.View, op *booth.OperatorView) {
 		t.bg.tint(tn.ground, tn.ground)
 		t.number.colour = tn.text
 	}
-	words(s.listTtl, fmt.Sprintf("请回来重拍（%d）", len(v.Retakes)), fmt.Sprintf("To be photographed again (%d)", len(v.Retakes)))
+	if n := len(v.Retakes); n > 0 {
+		words(s.listHead, fmt.Sprintf("请回来重拍（%d）", n), fmt.Sprintf("To be photographed again (%d)", n))
+		s.listHead.colour = colWarn
+	} else {
+		words(s.listHead, "没有要重拍的同学", "Nobody has to come again")
+		s.listHead.colour = colMuted
+	}
 	s.shown.work = 0
 	for i, r := range s.work {
 		r.who.set("")
@@ -478,7 +484,7 @@ func (s *operatorPage) updatePicker(op *booth.OperatorView) {
 	if on {
 		switch s.mode {
 		case modeOverride:
-			any := false
+			some := false
 			text(s.left, booth.Text{ZH: "放行哪些（可多选）", EN: "Which ones"})
 			text(s.right, booth.Text{ZH: "原因", EN: "Reason"})
 			for _, l := range standingFirst(op.Failing) {
@@ -491,10 +497,10 @@ func (s *operatorPage) updatePicker(op *booth.OperatorView) {
 					second, tap = booth.Text{ZH: "已放行", EN: "let through"}.In(s.ui.lang), nil
 				}
 				option("check-"+l.Check.ID, l.Check.Title.In(s.ui.lang), second, s.chosen[l.Check.ID], lookChosen, tap)
-				any = any || s.chosen[l.Check.ID] && l.Reason == ""
+				some = some || s.chosen[l.Check.ID] && l.Reason == ""
 			}
 			reasons(booth.OverrideReasons())
-			ready = any && s.reason != ""
+			ready = some && s.reason != ""
 			s.confirm.label(booth.Text{ZH: "放行并记录", EN: "Let through, on record"})
 		case modeCaptured:
 			text(s.right, booth.Text{ZH: "为什么重新拍", EN: "Why a new photo"})
@@ -522,6 +528,10 @@ func (s *operatorPage) updatePicker(op *booth.OperatorView) {
 					second = booth.Text{ZH: "不符合", EN: "not met"}.In(s.ui.lang)
 				}
 				option("manual-"+id, l.Check.Title.In(s.ui.lang), second, !s.chosen[id], lookGood, func() { s.chosen[id] = !s.chosen[id]; s.redraw() })
+				if b := s.options[s.shown.options-1]; s.chosen[id] && b.id == "manual-"+id {
+					b.setLook(lookDanger)
+					b.setIcon("cross")
+				}
 			}
 			s.confirm.label(booth.Text{ZH: "全部符合", EN: "All met"})
 			if not > 0 {
@@ -632,13 +642,13 @@ func (s *operatorPage) layoutHome(body rect) {
 	radius(s.status, k)
 	in := status.inset(16)
 	title, in := in.cutTop(30, 8)
-	s.staTtl.layout(title, k)
+	s.staHead.layout(title, k)
 	s.layoutLines(in)
 	place(s.day.bg, day, k)
 	radius(s.day, k)
 	in = day.inset(16)
 	title, in = in.cutTop(30, 8)
-	s.dayTtl.layout(title, k)
+	s.dayHead.layout(title, k)
 	cols, rows := 3, 2
 	if s.ui.tall {
 		cols, rows = 6, 1
@@ -653,7 +663,7 @@ func (s *operatorPage) layoutHome(body rect) {
 		t.name.layout(name, k)
 	}
 	title, in = in.cutTop(28, 4)
-	s.listTtl.layout(title, k)
+	s.listHead.layout(title, k)
 	foot, in := in.cutBottom(22, 2)
 	s.more.layout(foot, k)
 	cells := in.grid(1, maxWork, 4)
@@ -663,7 +673,7 @@ func (s *operatorPage) layoutHome(body rect) {
 		r.why.layout(why, k)
 	}
 	title, in = do.cutTop(30, 8)
-	s.doTtl.layout(title, k)
+	s.doHead.layout(title, k)
 	cols = 2
 	if s.ui.tall {
 		cols = 3

@@ -189,8 +189,14 @@ func TestStaffFromPINToShutDown(t *testing.T) {
 	r.st.Send(booth.Unlock{PIN: "4071"})
 	r.wait("an open station", func(v booth.View) bool { return v.State == booth.Idle })
 	for _, want := range []struct{ event, by, role string }{
-		{"operator.opened", "admin", "admin"}, {"sync.asked", "admin", "admin"}, {"purge.asked", "admin", "admin"}, {"purge.done", "admin", "admin"},
-		{"station.locked", "admin", "admin"}, {"operator.closed", "admin", "admin"}, {"pin.wrong", "", ""}, {"station.unlocked", "operator", "operator"},
+		{"operator.opened", "admin", "admin"},
+		{"sync.asked", "admin", "admin"},
+		{"purge.asked", "admin", "admin"},
+		{"purge.done", "admin", "admin"},
+		{"station.locked", "admin", "admin"},
+		{"operator.closed", "admin", "admin"},
+		{"pin.wrong", "", ""},
+		{"station.unlocked", "operator", "operator"},
 	} {
 		if got := r.audited(want.event); len(got) != 1 || got[0].By != want.by || got[0].Role != want.role {
 			t.Errorf("%s: %+v", want.event, got)
