@@ -69,7 +69,7 @@ func (c ImportCmd) Run(s *streams) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	e := st.enrolment.Enrolled
-	r := stick.Reader{Station: e.StationID, ClaimKey: e.ClaimKey, Central: e.CentralKey, Outbox: st.outbox, Roster: st.roster}
+	r := stick.Reader{Station: e.StationID, ClaimKey: e.ClaimKey, Central: e.CentralKey, Outbox: st.outbox, Roster: st.roster, Recipients: st.keys.SaveRecipients}
 	x, err := r.Import(ctx, c.From)
 	pending := st.outbox.Stats().Pending
 	if x != (stick.Imported{}) {
@@ -98,6 +98,7 @@ func (c ImportCmd) Run(s *streams) error {
 // them.
 type stores struct {
 	*stationFiles
+	keys      *keys.Store
 	enrolment keys.Enrolment
 	roster    *roster.Store
 	outbox    *outbox.Outbox
@@ -124,6 +125,7 @@ func (d DataFlag) openStores(s *streams) (_ *stores, err error) {
 	if err != nil {
 		return nil, err
 	}
+	st.keys = store
 	if st.enrolment, err = store.Enrolment(); err != nil {
 		return nil, fmt.Errorf("本机还没有登记 / this station is not enrolled: %w", err)
 	}

@@ -288,7 +288,14 @@ func openParts(ctx context.Context, dir string, cfg config.Config, demo bool, lo
 		return nil, err
 	}
 	p.closer = append(p.closer, ob.Close)
-	up, err := uplink.NewWorker(uplink.Params{Enrolment: enrolment, Key: key, Roster: ro, Outbox: ob, Log: log, Version: Version})
+	up, err := uplink.NewWorker(uplink.Params{
+		Enrolment: enrolment, Key: key, Roster: ro, Outbox: ob, Log: log, Version: Version,
+		Events: uplink.Events{Recipients: func(s wire.Signed) {
+			if err := store.SaveRecipients(s); err != nil {
+				log.Error("central's new recipients are not taken", "err", err)
+			}
+		}},
+	})
 	if err != nil {
 		return nil, fmt.Errorf("uplink: %w", err)
 	}

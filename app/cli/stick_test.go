@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/yunzhao-station/yunzhao/sync/central"
+	"github.com/yunzhao-station/yunzhao/sync/keys"
 	"github.com/yunzhao-station/yunzhao/sync/stick"
 )
 
@@ -177,6 +179,59 @@ func TestStick(t *testing.T) {
 		c.run(2, "not a station", "export", "--data", t.TempDir()+"/none", "--to", c.stick)
 		c.run(2, "wrong usage", "export", "--data", c.dir, "--to", c.stick+"/none")
 	})
+}
+
+// TestRotatedKey changes central's working key. What was sealed before opens,
+// stations learn of the new key by stick and by network, and what they seal
+// for it opens too.
+func TestRotatedKey(t *testing.T) {
+	c := newCarrier(t)
+	c.answers()
+	c.run(0, "students 41", "import", "--data", c.dir, "--from", c.stick)
+	recipient := func() string {
+		t.Helper()
+		store, err := keys.Open(filepath.Join(c.dir, keysDir))
+		must(t, err)
+		e, err := store.Enrolment()
+		must(t, err)
+		return e.Enrolled.Recipients[0]
+	}
+	seen := map[string]bool{recipient(): true}
+	for _, way := range []string{"stick", "network"} {
+		c.commit(1) // for the key of before
+		must(t, c.server.Close())
+		fresh, err := central.RotateWorkingKey(c.centralDir)
+		must(t, err)
+		if way == "stick" {
+			c.server, err = central.Open(c.centralDir, central.Options{})
+			must(t, err)
+			c.answers()
+			c.run(0, "acknowledgements", "import", "--data", c.dir, "--from", c.stick)
+		} else {
+			c.startCentral()
+			c.run(0, "pending 0", "sync", "--data", c.dir, "--until-empty")
+			c.central.kill(t, func(string) {})
+			c.server, err = central.Open(c.centralDir, central.Options{})
+			must(t, err)
+		}
+		if got := recipient(); got != fresh || seen[got] {
+			t.Fatalf("by %s: sealing for %s, central's key is %s", way, got, fresh)
+		}
+		seen[fresh] = true
+		c.commit(1) // for the new one
+		c.run(0, "packets on the stick", "export", "--data", c.dir, "--to", c.stick)
+		if rep := c.take(); rep.Refused != 0 || len(rep.Bad) != 0 {
+			t.Fatalf("by %s: %+v", way, rep)
+		}
+	}
+	for id := range c.saved {
+		if p, err := c.server.Packet(t.Context(), id); err != nil || p.Stage != central.StageOpened {
+			t.Errorf("%s: %+v %v", id, p, err)
+		}
+	}
+	if _, err := central.RotateWorkingKey(c.centralDir); !errors.Is(err, central.ErrLocked) {
+		t.Errorf("while the server runs: %v", err)
+	}
 }
 
 func must(t *testing.T, err error) {

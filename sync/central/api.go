@@ -701,5 +701,9 @@ func (s *Server) handleHeartbeat(w http.ResponseWriter, r *http.Request, st Stat
 	if err != nil {
 		return err
 	}
-	return s.answer(w, wire.TypeHello, wire.Hello{StationID: st.ID, Now: s.now().UTC(), Revoked: st.Revoked()})
+	recipients, err := s.newRecipients(st.ID)
+	if err != nil {
+		return err
+	}
+	return s.answer(w, wire.TypeHello, wire.Hello{StationID: st.ID, Now: s.now().UTC(), Revoked: st.Revoked(), Recipients: recipients})
 }

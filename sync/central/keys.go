@@ -11,8 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"filippo.io/age"
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/yunzhao-station/yunzhao/sync/wire"
 )
 
 // Files under DIR/keys.
@@ -21,6 +25,7 @@ const (
 	fileWorking   = "working.age.key"    // age identity that opens packets
 	fileRecovery  = "recovery.recipient" // age recipient; the identity is kept offline
 	fileSecret    = "secret.key"         // 32 bytes, CSRF and cookies
+	globRetired   = "retired-*.age.key"  // working identities of before, which open what was sealed for them
 	fileTakeAway  = "RECOVERY-IDENTITY-TAKE-OFFLINE.txt"
 	pemSigning    = "YUNZHAO CENTRAL ED25519 SEED"
 	secretKeySize = 32
@@ -30,6 +35,8 @@ type keyring struct {
 	sign      ed25519.PrivateKey
 	signID    string // names the key in wire.Signed
 	working   *age.X25519Identity
+	retired   []age.Identity
+	since     time.Time // of the working identity
 	recovery  *age.X25519Recipient
 	secret    []byte
 	takeAway  string // path of the recovery identity while it still lies here, else ""
@@ -80,6 +87,13 @@ func loadKeys(dir string) (*keyring, error) {
 		return nil, fmt.Errorf("central: keys: %s: %w", fileWorking, err)
 	}
 
+	if info, err := os.Stat(filepath.Join(dir, fileWorking)); err == nil {
+		k.since = info.ModTime()
+	}
+	if err := k.loadRetired(dir); err != nil {
+		return nil, err
+	}
+
 	// The recovery identity is written first: a recipient without its identity
 	// would seal photos for nobody.
 	recovery, err := loadOrMake(dir, fileRecovery, func() ([]byte, error) {
@@ -125,6 +139,81 @@ func newAgeIdentity() ([]byte, error) {
 		return nil, err
 	}
 	return []byte(id.String() + "\n"), nil
+}
+
+// loadRetired reads the working identities of before.
+func (k *keyring) loadRetired(dir string) error {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("central: keys: %w", err)
+	}
+	for _, d := range list {
+		if ok, err := filepath.Match(globRetired, d.Name()); err != nil || !ok {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(dir, d.Name()))
+		if err != nil {
+			return fmt.Errorf("central: keys: %w", err)
+		}
+		id, err := age.ParseX25519Identity(strings.TrimSpace(string(b)))
+		if err != nil {
+			return fmt.Errorf("central: keys: %s: %w", d.Name(), err)
+		}
+		k.retired = append(k.retired, id)
+	}
+	return nil
+}
+
+// identities open packets: the working one, and those of before.
+func (k *keyring) identities() []age.Identity {
+	return append([]age.Identity{k.working}, k.retired...)
+}
+
+// RotateWorkingKey gives the server of dir, which must not be running, a new
+// working key. The old one is kept and still opens what was sealed for it;
+// stations learn of the new one with their next heartbeat and seal for it from
+// their next start on. The recovery key stays. It returns the new recipient.
+func RotateWorkingKey(dir string) (string, error) {
+	db, err := openIndex(dir) // its lock keeps a server out
+	if err != nil {
+		return "", err
+	}
+	recipient, err := rotateWorkingKey(filepath.Join(dir, dirKeys), time.Now())
+	if err == nil {
+		err = db.Update(func(tx *bolt.Tx) error {
+			return appendAudit(tx, time.Now(), actorCLI, "keys.rotated", recipient, "")
+		})
+	}
+	return recipient, errors.Join(err, db.Close())
+}
+
+func rotateWorkingKey(dir string, now time.Time) (string, error) {
+	old, err := os.ReadFile(filepath.Join(dir, fileWorking))
+	if err != nil {
+		return "", fmt.Errorf("central: rotate: %w", err)
+	}
+	// Kept first: a crash in between leaves the same key twice and loses none.
+	if err := writeFileSync(dir, "retired-"+now.UTC().Format("20060102T150405.000")+".age.key", old); err != nil {
+		return "", fmt.Errorf("central: rotate: %w", err)
+	}
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		return "", fmt.Errorf("central: rotate: %w", err)
+	}
+	if err := writeFileSync(dir, fileWorking, []byte(id.String()+"\n")); err != nil {
+		return "", fmt.Errorf("central: rotate: %w", err)
+	}
+	return id.Recipient().String(), nil
+}
+
+// newRecipients is what a station is told once the working key has changed;
+// nil before.
+func (s *Server) newRecipients(station string) (*wire.Signed, error) {
+	if len(s.keys.retired) == 0 {
+		return nil, nil
+	}
+	signed, err := s.sign(wire.TypeRecipients, wire.Recipients{StationID: station, Recipients: s.keys.recipients(), Since: s.keys.since.UTC()})
+	return &signed, err
 }
 
 // recipients are whom stations seal for: the working key and the recovery key.

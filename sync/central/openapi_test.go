@@ -80,7 +80,7 @@ var goTypes = map[string]any{
 	"Signed": wire.Signed{}, "Error": wire.Error{}, "Batch": wire.Batch{}, "Student": wire.Student{}, "EnrollRequest": wire.EnrollRequest{},
 	"Enrolled": wire.Enrolled{}, "RosterDelta": wire.RosterDelta{}, "Declared": wire.Declared{}, "DeclareRequest": wire.DeclareRequest{},
 	"DeclareResult": wire.DeclareResult{}, "DeclareResponse": wire.DeclareResponse{}, "Progress": wire.Progress{}, "Ack": wire.Ack{},
-	"Verdict": wire.Verdict{}, "Verdicts": wire.Verdicts{}, "ClaimState": wire.ClaimState{}, "Heartbeat": wire.Heartbeat{}, "Hello": wire.Hello{},
+	"Verdict": wire.Verdict{}, "Verdicts": wire.Verdicts{}, "ClaimState": wire.ClaimState{}, "Heartbeat": wire.Heartbeat{}, "Hello": wire.Hello{}, "Recipients": wire.Recipients{},
 }
 
 func TestSchemasAreTheTypes(t *testing.T) {

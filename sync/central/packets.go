@@ -282,7 +282,7 @@ func (s *Server) readPacket(p Packet, station ed25519.PublicKey) (c *packet.Cont
 	if err != nil {
 		return nil, refusedSignature, nil //nolint:nilerr // the reason is the answer
 	}
-	c, err = pk.Open(s.keys.working)
+	c, err = pk.Open(s.keys.identities()...)
 	switch {
 	case errors.Is(err, packet.ErrDecrypt):
 		return nil, refusedDecrypt, nil
@@ -716,7 +716,7 @@ func (s *Server) openForView(ctx context.Context, id string) (*packet.Contents, 
 	if pk.SHA256 != p.SHA256 {
 		return nil, p, fmt.Errorf("central: packet %s on disk is not the one that was acknowledged", id)
 	}
-	c, err := pk.Open(s.keys.working)
+	c, err := pk.Open(s.keys.identities()...)
 	if err != nil {
 		return nil, p, fmt.Errorf("central: packet %s on disk: %w", id, err)
 	}
@@ -745,7 +745,7 @@ func (s *Server) OpenFile(ctx context.Context, r io.Reader, actor string) (*pack
 	if err := pk.Verify(st.PublicKey); err != nil {
 		return nil, err
 	}
-	c, err := pk.Open(s.keys.working)
+	c, err := pk.Open(s.keys.identities()...)
 	if err != nil {
 		return nil, err
 	}

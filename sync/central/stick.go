@@ -224,6 +224,13 @@ func (s *Server) yieldPages(ctx context.Context, st Station, yield func(wire.Sig
 	if st.Revoked() {
 		return nil
 	}
+	if r, err := s.newRecipients(st.ID); err != nil {
+		return err
+	} else if r != nil {
+		if err := yield(*r); err != nil {
+			return err
+		}
+	}
 	for since, more := uint64(0), true; more; {
 		page, err := s.rosterDelta(ctx, st, since)
 		if err != nil {

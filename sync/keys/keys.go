@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"filippo.io/age"
 
@@ -30,6 +31,7 @@ const (
 	fileStation  = "station.key"
 	fileEnrolled = "enrolled.json"
 	fileData     = "data.key"
+	fileSealFor  = "recipients.json"
 
 	pemStation = "YUNZHAO STATION ED25519 SEED"
 	maxFile    = 1 << 20
@@ -150,13 +152,84 @@ func (s *Store) Enrolment() (Enrolment, error) {
 	if err := json.Unmarshal(b, &e); err != nil {
 		return Enrolment{}, fmt.Errorf("%w: %s", ErrBadFile, fileEnrolled)
 	}
-	return verifyEnrolment(e)
+	if e, err = verifyEnrolment(e); err != nil {
+		return Enrolment{}, err
+	}
+	// What is damaged or not central's is left aside: central still opens what
+	// is sealed for the recipients of the enrolment.
+	if b, err := s.read(fileSealFor); err == nil {
+		var kept wire.Signed
+		if json.Unmarshal(b, &kept) == nil {
+			if r, err := openRecipients(e, kept); err == nil {
+				e.Enrolled.Recipients = r.Recipients
+			}
+		}
+	}
+	return e, nil
+}
+
+// SaveRecipients keeps central's signed word on whom packets are sealed for
+// from now on; [Store.Enrolment] gives them at its next call. What is not newer
+// than what is known changes nothing. It refuses a list that central did not
+// sign for this station, or that lacks the offline recovery key of the
+// enrolment: whoever takes a central server over must not be able to make
+// photos that its owner cannot open.
+func (s *Store) SaveRecipients(signed wire.Signed) error {
+	b, err := s.read(fileEnrolled)
+	if err != nil {
+		return fmt.Errorf("keys: read enrolment: %w", err)
+	}
+	var e Enrolment
+	if err := json.Unmarshal(b, &e); err != nil {
+		return fmt.Errorf("%w: %s", ErrBadFile, fileEnrolled)
+	}
+	if e, err = verifyEnrolment(e); err != nil {
+		return err
+	}
+	r, err := openRecipients(e, signed)
+	if err != nil {
+		return err
+	}
+	if b, err := s.read(fileSealFor); err == nil {
+		var kept wire.Signed
+		if json.Unmarshal(b, &kept) == nil {
+			if old, err := openRecipients(e, kept); err == nil && !r.Since.After(old.Since) {
+				return nil
+			}
+		}
+	}
+	b, err = json.Marshal(signed)
+	if err != nil {
+		return fmt.Errorf("keys: encode recipients: %w", err)
+	}
+	if err := durable.WriteFile(s.path(fileSealFor), b); err != nil {
+		return fmt.Errorf("keys: keep recipients: %w", err)
+	}
+	return nil
+}
+
+// openRecipients checks a list against the enrolment e as it was signed.
+func openRecipients(e Enrolment, signed wire.Signed) (wire.Recipients, error) {
+	var r wire.Recipients
+	if err := signed.Open(e.Enrolled.CentralKey, wire.TypeRecipients, &r); err != nil {
+		return r, fmt.Errorf("%w: recipients: %w", ErrBadAnswer, err)
+	}
+	if r.StationID != e.Enrolled.StationID {
+		return r, fmt.Errorf("%w: recipients for another station", ErrBadAnswer)
+	}
+	recovery := e.Enrolled.Recipients[len(e.Enrolled.Recipients)-1]
+	if !slices.Contains(r.Recipients, recovery) {
+		return r, fmt.Errorf("%w: recipients without the recovery key", ErrBadAnswer)
+	}
+	e.Enrolled.Recipients = r.Recipients
+	_, err := e.Recipients()
+	return r, err
 }
 
 // ForgetEnrolment removes the enrolment and the station key, for a station
 // that moves to another central. The caller makes sure that nothing is unsent.
 func (s *Store) ForgetEnrolment() error {
-	for _, name := range []string{fileEnrolled, fileStation} {
+	for _, name := range []string{fileSealFor, fileEnrolled, fileStation} {
 		if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("keys: forget enrolment: %w", err)
 		}

@@ -116,6 +116,8 @@ type Reader struct {
 	Central  ed25519.PublicKey // whose signature counts
 	Outbox   *outbox.Outbox
 	Roster   Roster
+	// Recipients takes central's signed word on whom to seal for; optional.
+	Recipients func(wire.Signed) error
 }
 
 // Imported says what came of an import.
@@ -163,6 +165,9 @@ func (r *Reader) Import(ctx context.Context, root string) (Imported, error) {
 			}
 			pages = append(pages, d)
 			return nil
+		}
+		if s.Type == wire.TypeRecipients && r.Recipients != nil {
+			return r.Recipients(s)
 		}
 		return nil // of a newer central; it says the same by network
 	})

@@ -76,6 +76,9 @@ type Events struct {
 	Ack     func(wire.Ack)
 	Verdict func(wire.Verdict)
 	Roster  func()
+	// Recipients is central's signed word on whom to seal for from now on; it
+	// comes with every exchange and is for keys.Store.SaveRecipients to judge.
+	Recipients func(wire.Signed)
 }
 
 // Params are what a Worker needs. All but Enrolment, Key, Roster and Outbox
@@ -421,6 +424,9 @@ func (w *Worker) greet(ctx context.Context) error {
 	w.mu.Lock()
 	w.status.Offset, w.status.LastHeard = now.Sub(hello.Now), w.p.Now()
 	w.mu.Unlock()
+	if hello.Recipients != nil && w.p.Events.Recipients != nil {
+		w.p.Events.Recipients(*hello.Recipients)
+	}
 	if hello.Revoked {
 		return &RefusedError{Status: http.StatusUnauthorized, Code: wire.CodeRevoked}
 	}

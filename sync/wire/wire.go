@@ -68,6 +68,8 @@ const (
 	TypeVerdicts = "verdicts"
 	TypeClaim    = "claim"
 	TypeHello    = "hello" // heartbeat answer
+	// TypeRecipients is kept by the station: whom packets are sealed for from now on.
+	TypeRecipients = "recipients"
 )
 
 // Error is the body of every answer that is not a success.
@@ -297,4 +299,15 @@ type Hello struct {
 	StationID string    `json:"station_id"`
 	Now       time.Time `json:"now"`
 	Revoked   bool      `json:"revoked"`
+	// Recipients is a signed [Recipients], once central has changed its working
+	// key.
+	Recipients *Signed `json:"recipients,omitempty"`
+}
+
+// Recipients are whom a station seals for, instead of those it was told at its
+// enrolment. The offline recovery key never changes.
+type Recipients struct {
+	StationID  string    `json:"station_id"`
+	Recipients []string  `json:"recipients"` // age X25519: working key, offline recovery key
+	Since      time.Time `json:"since"`      // the later one counts
 }

@@ -38,6 +38,7 @@ type commands struct {
 	Packet         packetCmd        `cmd:"" help:"照片包 Packet files."`
 	ImportPackets  importPacketsCmd `cmd:"" help:"从 U 盘收照片包 Take packets from a USB stick."`
 	ExportAnswers  exportAnswersCmd `cmd:"" help:"把回执、审核结果与名单写到 U 盘 Write acknowledgements, verdicts and the roster for stations onto a USB stick."`
+	RotateKey      rotateKeyCmd     `cmd:"" help:"更换工作密钥；旧密钥保留 Make a new working key; the old one still opens what was sealed for it."`
 	VerifyAudit    auditCmd         `cmd:"" help:"校验审计日志 Check that no line of the audit log was changed."`
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -55,4 +56,19 @@ func (c *exportAnswersCmd) Run(e *env) error {
 		}
 		return nil
 	})
+}
+
+type rotateKeyCmd struct{ dataFlag }
+
+// Run needs the server stopped: a key must not change under a request.
+func (c *rotateKeyCmd) Run(e *env) error {
+	recipient, err := central.RotateWorkingKey(c.Data)
+	if errors.Is(err, central.ErrLocked) {
+		return errors.New("请先停止服务器 stop the server first")
+	}
+	if err != nil {
+		return err
+	}
+	e.printf("新的工作密钥 New working key: %s\n站点下次同步时得知、下次启动时启用 stations learn of it when they next sync and use it from their next start on\n", recipient)
+	return nil
 }
