@@ -319,3 +319,32 @@ func TestLateBurstsBelongToNobodyElse(t *testing.T) {
 		t.Error("the late frame stays")
 	}
 }
+
+func TestFramesAreJudgedUprightHoweverTheCameraIsMounted(t *testing.T) {
+	upright := patchwork(64, 48)
+	for _, degrees := range []int{0, 90, 180, 270} {
+		for _, format := range []camera.PixelFormat{camera.MJPEG, camera.YUYV} {
+			f := encodedFrame(t, slowTurn(upright, (360-degrees)%360, false), format)
+			lying := image.NewRGBA(image.Rect(0, 0, f.Width, f.Height))
+			if err := decodePreview(lying, &f, false); err != nil {
+				t.Fatal(err)
+			}
+			want := slowTurn(lying, degrees, false)
+			var s Station
+			s.p.Config.Camera.MountRotation = degrees
+			var got image.RGBA
+			for range 2 { // the second time with used buffers
+				if err := s.loadReduced(&got, &f); err != nil {
+					t.Fatal(err)
+				}
+				if got.Rect != want.Rect || !bytes.Equal(got.Pix, want.Pix) {
+					t.Errorf("%d° %s: %v, want %v upright", degrees, format, got.Rect, want.Rect)
+				}
+			}
+			f.Data = f.Data[:2]
+			if err := s.loadReduced(&got, &f); err == nil {
+				t.Errorf("%d° %s: a damaged frame was judged", degrees, format)
+			}
+		}
+	}
+}

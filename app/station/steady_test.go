@@ -232,16 +232,23 @@ func TestCoachingKeepsTenHertz(t *testing.T) {
 				c := coaching{
 					frames: sitting{time.Now()},
 					view:   func() booth.View { mu.Lock(); defer mu.Unlock(); return view },
-					judge: func(c *coaching, _ string) (pipeline.LiveResult, error) {
+					judge: func(c *coaching, session string) (pipeline.LiveResult, error) {
 						<-time.After(took)
 						seqs = append(seqs, c.frame.Seq)
 						if fail {
 							return pipeline.LiveResult{}, errors.New("damaged")
 						}
-						return judged("left"), nil
+						return judged("hint for " + session), nil
 					},
-					report: func(ev booth.LiveUpdate) { mu.Lock(); defer mu.Unlock(); counts[ev.Session]++ },
-					log:    slog.New(slog.NewTextHandler(&said, nil)),
+					report: func(ev booth.LiveUpdate) {
+						mu.Lock()
+						defer mu.Unlock()
+						counts[ev.Session]++
+						if want := "hint for " + ev.Session; ev.Live.Hint.EN != want {
+							t.Errorf("student %s is told %q", ev.Session, ev.Live.Hint.EN)
+						}
+					},
+					log: slog.New(slog.NewTextHandler(&said, nil)),
 				}
 				ctx, stop := context.WithCancel(t.Context())
 				ended := make(chan struct{})
