@@ -134,6 +134,7 @@ func newOperatorPage(u *ui) *operatorPage {
 	action("op-next", "arrow-right", lookPlain, booth.Text{ZH: "下一位同学", EN: "Next student"}, func(a booth.Allowed) bool { return a.Next }, send(booth.NextStudent{}))
 	action("op-abandon", "exit", lookDanger, booth.Text{ZH: "结束本次拍照", EN: "End this visit"}, func(a booth.Allowed) bool { return a.Abandon }, to(modeAbandon))
 	action("op-calibrate", "plate", lookPlain, booth.Text{ZH: "重拍空背景", EN: "New backdrop photo"}, func(a booth.Allowed) bool { return a.Recalibrate }, send(booth.Recalibrate{}))
+	action("op-calibrate-fresh", "plate", lookPlain, booth.Text{ZH: "换过背景，重新拍", EN: "New backdrop or camera"}, func(a booth.Allowed) bool { return a.Recalibrate }, send(booth.Recalibrate{Fresh: true}))
 	action("op-sync", "cloud", lookPlain, booth.Text{ZH: "立即同步", EN: "Sync now"}, func(a booth.Allowed) bool { return a.Sync }, send(booth.SyncNow{}))
 	action("op-lock", "lock", lookPlain, booth.Text{ZH: "锁定本机", EN: "Lock the station"}, func(a booth.Allowed) bool { return a.Lock }, send(booth.LockStation{}))
 	action("op-purge", "box", lookDanger, booth.Text{ZH: "清除已收妥照片", EN: "Purge what is delivered"}, func(a booth.Allowed) bool { return a.Purge }, to(modePurge))
@@ -427,6 +428,10 @@ func operatorNotice(v booth.View, op *booth.OperatorView) (booth.Text, booth.Lev
 		return booth.Text{ZH: "正在拍空背景，请不要进入画面", EN: "Photographing the backdrop: stay out of the picture"}, booth.Note
 	case c.State == booth.CalibrationRefused && len(c.Lines) > 0:
 		return c.Lines[0].Text, booth.Bad
+	case c.State == booth.CalibrationAccepted && len(c.Lines) > 0 && c.Lines[0].Level == booth.Warn:
+		// What the lighting assistant advises stays until the next visit.
+		t := c.Lines[0].Text
+		return booth.Text{ZH: "新的空背景已启用。" + t.ZH, EN: "The new backdrop photo is in use. " + t.EN}, booth.Warn
 	case v.Toast != nil:
 		return *v.Toast, booth.Warn
 	case op.Notice != nil:

@@ -70,7 +70,7 @@ type Light struct {
 	// Stops is the exposure of the backdrop's strongest colour above its target
 	// of two thirds of a stop below white; negative is too dark.
 	Stops float64 `json:"exposure_stops"`
-	// Neutral tells whether the backdrop (or card) is grey or white enough to
+	// Neutral tells whether the backdrop is grey or white enough to
 	// know the colour of the light by. Kelvin and Tint are zero otherwise.
 	Neutral bool    `json:"neutral"`
 	Kelvin  float64 `json:"kelvin"` // as the camera shows it; 6500 is balanced

@@ -243,8 +243,8 @@ func judgeColour(j *Judgement, p *matte.Plate) {
 	l := j.Light
 	if !l.Neutral {
 		j.add(Finding{ID: Colour, Status: Unknown, Unit: "K"}, words{
-			"彩色背景判断不了色温。请在座位处举一张灰卡，用“灰卡”测一次，或看第一张照片的肤色项。",
-			"A coloured backdrop cannot tell the colour of the light. Hold a grey card at the seat and measure that, or look at the skin colour check of the first photo.",
+			"彩色背景判断不了色温。请看第一张照片的肤色项；两盏灯要同一型号，并固定相机白平衡。",
+			"A coloured backdrop cannot tell the colour of the light. Look at the skin colour check of the first photo; use two lamps of one kind and lock the white balance.",
 		})
 		return
 	}
