@@ -29,7 +29,8 @@ type Sound struct {
 
 // Options of a Sound. Play is required.
 type Options struct {
-	// Play plays mono samples and returns when they have been heard.
+	// Play plays mono samples and returns when they have been heard. A tone and
+	// a sentence may be played at once, from two goroutines.
 	Play func(ctx context.Context, pcm PCM) error
 	// Say makes a sentence audible as samples; nil = nothing is spoken.
 	Say    func(ctx context.Context, lang booth.Lang, text string) (PCM, error)

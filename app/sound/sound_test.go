@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,17 +19,29 @@ import (
 	"github.com/yunzhao-station/yunzhao/app/booth"
 )
 
-// heard collects what a loudspeaker would have played.
+// heard collects what a loudspeaker would have played: tones and voice at once.
 type heard struct {
-	began  time.Time
+	began time.Time
+	takes time.Duration // how long everything takes to play
+
+	mu     sync.Mutex
 	log    []string
-	takes  time.Duration // how long everything takes to play
 	broken error
 	tried  int
 }
 
 func (h *heard) note(s string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.log = append(h.log, fmt.Sprintf("%d %s", time.Since(h.began).Milliseconds(), s))
+}
+
+// attempt counts one and tells whether the loudspeaker works.
+func (h *heard) attempt() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tried++
+	return h.broken
 }
 
 func (h *heard) wait(ctx context.Context) error {
@@ -44,9 +57,8 @@ func (h *heard) wait(ctx context.Context) error {
 var toneNames = map[Tone]string{Tick: "tick", LastTick: "last", Stopped: "stopped", Shutter: "shutter", Saved: "saved"}
 
 func (h *heard) play(ctx context.Context, p PCM) error {
-	h.tried++
-	if h.broken != nil {
-		return h.broken
+	if err := h.attempt(); err != nil {
+		return err
 	}
 	for t, name := range toneNames {
 		if bytes.Equal(t.PCM(100).Samples, p.Samples) {
@@ -59,9 +71,6 @@ func (h *heard) play(ctx context.Context, p PCM) error {
 }
 
 func (h *heard) say(_ context.Context, lang booth.Lang, text string) (PCM, error) {
-	if h.broken != nil {
-		return PCM{}, h.broken
-	}
 	s := string(lang) + ":" + text
 	if len(s)%2 == 1 {
 		s += "."
@@ -232,7 +241,9 @@ func TestALoudspeakerThatFailsIsLeftAlone(t *testing.T) {
 		if h.tried != tries {
 			t.Errorf("tried %d times within a minute", h.tried)
 		}
+		h.mu.Lock()
 		h.broken = nil // somebody has plugged it in
+		h.mu.Unlock()
 		for n := 50; n > 0; n-- {
 			show(state(booth.Countdown, n))
 			pass(time.Second)
