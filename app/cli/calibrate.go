@@ -33,6 +33,7 @@ type CalibrateCmd struct {
 	Out           string `help:"底图写到哪里（默认：数据目录；用 --frames 时默认不写）/ Where to write the plate (default: the data directory; with --frames none)." type:"path" placeholder:"FILE"`
 	Previous      string `help:"与这份旧底图比较（默认：数据目录里的）/ Earlier plate to compare with (default: the data directory's)." type:"path" placeholder:"FILE"`
 	Fresh         bool   `help:"换过背景或相机，不与旧底图比较 / The backdrop or the camera was moved: compare with nothing."`
+	Card          string `help:"灰卡照片：在座位处举灰卡，盖住画面正中 / Picture of a grey card held at the seat over the middle of the picture." type:"path" placeholder:"FILE"`
 	MountRotation int    `help:"相机安装角度（默认：设置）/ Degrees clockwise that turn the pictures upright (default: the settings)." enum:"-1,0,90,180,270" default:"-1" placeholder:"DEG"`
 	JSON          bool   `help:"JSON。 / JSON." name:"json"`
 }
@@ -61,6 +62,11 @@ func (c CalibrateCmd) run(s *streams) error {
 		return err
 	}
 	job.made = calibrate.New(calibrate.Options{Previous: job.previous, HasFace: maker.HasFace})
+	if c.Card != "" {
+		if err := job.setCard(c.Card); err != nil {
+			return err
+		}
+	}
 	info := matte.PlateInfo{}
 	if c.Frames != "" {
 		err = job.fromFolder(c.Frames)
@@ -161,6 +167,21 @@ func (j *calibration) add(m *image.RGBA, at time.Time) error {
 		return fmt.Errorf("turn picture: %w", err)
 	}
 	return j.made.Add(turned, at)
+}
+
+// setCard takes the colour of the light from a picture of a grey card.
+func (j *calibration) setCard(path string) error {
+	m, err := loadPicture(path, "灰卡照片", "grey card")
+	if err != nil {
+		return err
+	}
+	if m, err = codec.Rotate(m, j.rotation); err != nil {
+		return fmt.Errorf("turn picture: %w", err)
+	}
+	if err := j.made.SetCard(m); err != nil {
+		return usageError{"画面正中没有看到灰卡：" + path + "。请在座位处把灰卡正对相机，盖住画面正中。", "There is no grey card in the middle of " + path + ". Hold it at the seat, facing the camera."}
+	}
+	return nil
 }
 
 // fromFolder takes the folder's pictures in the order of their names.
@@ -308,6 +329,9 @@ func printCalibration(w io.Writer, p *pipeline.Plate, j *calibrate.Judgement, fi
 	fmt.Fprintf(&b, "灯光 / light: 左右 left-right %+.0f %%, 上下 top-bottom %+.0f %%, 曝光 exposure %+.1f 档 stops", l.LeftRight, l.TopBottom, l.Stops)
 	if l.Neutral {
 		fmt.Fprintf(&b, ", %.0f K, 偏色 tint %+.0f", l.Kelvin, l.Tint)
+		if l.Card {
+			b.WriteString(" (灰卡 grey card)")
+		}
 	}
 	b.WriteString("\n")
 	if p != nil {

@@ -93,6 +93,7 @@ func TestCalibrateRefusals(t *testing.T) {
 	if code, said, errs := yunzhao(t, "calibrate", "--frames", good, "--out", plate); code != 0 {
 		t.Fatalf("exit %d %s %s", code, said, errs)
 	}
+	somebody := boothFrames(t, scene.Options{Occupied: true}, 8)
 	empty, mixed, text := t.TempDir(), boothFrames(t, scene.Options{Width: 640, Height: 360}, 2), t.TempDir()
 	odd, err := os.Create(filepath.Join(mixed, "z.png"))
 	if err != nil {
@@ -113,7 +114,7 @@ func TestCalibrateRefusals(t *testing.T) {
 		says string
 	}{
 		"seven frames":     {[]string{"--frames", boothFrames(t, scene.Options{Width: 640, Height: 360}, 7)}, 3, "至少要 8 帧"},
-		"somebody there":   {[]string{"--frames", boothFrames(t, scene.Options{Occupied: true}, 8)}, 3, "有人"},
+		"somebody there":   {[]string{"--frames", somebody}, 3, "有人"},
 		"a lamp off":       {[]string{"--frames", boothFrames(t, scene.Options{Width: 640, Height: 360, Light: 1, Backdrop: grey}, 8)}, 3, "左侧灯几乎没有光"},
 		"no folder":        {[]string{"--frames", filepath.Join(empty, "none")}, 2, "读不了文件夹"},
 		"nothing in it":    {[]string{"--frames", empty}, 2, "没有照片"},
@@ -123,6 +124,8 @@ func TestCalibrateRefusals(t *testing.T) {
 		"broken previous":  {[]string{"--frames", good, "--previous", filepath.Join(text, "a.jpg")}, 2, "旧底图"},
 		"nowhere to write": {[]string{"--frames", good, "--out", filepath.Join(empty, "no", "p")}, 2, "没有输出文件夹"},
 		"same as before":   {[]string{"--frames", good, "--previous", plate}, 0, "没有多出东西"},
+		"a card":           {[]string{"--frames", good, "--card", filepath.Join(good, "f100.jpg")}, 0, "灰卡 grey card"},
+		"a person no card": {[]string{"--frames", good, "--card", filepath.Join(somebody, "f100.jpg")}, 2, "没有看到灰卡"},
 		"rotation":         {[]string{"--frames", good, "--mount-rotation", "45"}, 2, "mount-rotation"},
 	} {
 		t.Run(name, func(t *testing.T) {

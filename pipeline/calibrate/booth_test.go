@@ -145,7 +145,12 @@ func nobody(*image.RGBA) (bool, error) { return false, nil }
 // calibrate runs n frames through a calibration.
 func (b wall) calibrate(t testing.TB, o Options, n int) (*matte.Plate, *Judgement) {
 	t.Helper()
-	c := New(o)
+	return b.finish(t, New(o), n)
+}
+
+// finish takes the frames into a calibration and ends it.
+func (b wall) finish(t testing.TB, c *Calibrator, n int) (*matte.Plate, *Judgement) {
+	t.Helper()
 	for i := range n {
 		if err := c.Add(b.frame(i, 1), time.Unix(0, 0).Add(time.Duration(i)*frameEvery)); err != nil {
 			t.Fatal(err)

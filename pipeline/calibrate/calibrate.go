@@ -75,6 +75,8 @@ type Light struct {
 	Neutral bool    `json:"neutral"`
 	Kelvin  float64 `json:"kelvin"` // as the camera shows it; 6500 is balanced
 	Tint    float64 `json:"tint"`   // Duv × 1000: above 0 green, below 0 magenta
+	// Card tells that a grey card was measured and not the backdrop.
+	Card bool `json:"card"`
 }
 
 // Judgement is everything that was found about a calibration.
@@ -116,6 +118,7 @@ type Calibrator struct {
 	plate matte.PlateBuilder
 	looks
 	seen, looked bool // a face; somebody looked for one
+	card         *rgb // of a grey card; nil: the wall tells the colour of the light
 }
 
 // New starts a calibration.
@@ -161,12 +164,12 @@ func (c *Calibrator) Finish(info matte.PlateInfo) (*matte.Plate, *Judgement, err
 	c.judgeLamps(j)
 	c.judgeMotion(j)
 	compared := c.judgeObject(j, plate)
-	j.Light = measureLight(plate)
+	j.Light = measureLight(plate, c.card)
 	judgeExposure(j)
 	judgeClipping(j, plate)
 	judgeSharpness(j, plate, c.o.Previous, compared)
 	judgeEvenness(j)
-	judgeColour(j, plate)
+	judgeColour(j, plate, c.card != nil)
 	j.Verdict = Pass
 	for _, f := range j.Findings {
 		switch f.Status {

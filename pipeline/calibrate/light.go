@@ -94,7 +94,9 @@ func measureThirds(p *matte.Plate) thirds {
 	return t
 }
 
-func measureLight(p *matte.Plate) Light {
+// measureLight measures the wall, and the colour of the light on the card where
+// there is one.
+func measureLight(p *matte.Plate, card *rgb) Light {
 	t := measureThirds(p)
 	part := func(a, b rgb) float64 {
 		return math.Round(2000*(a.luminance()-b.luminance())/max(a.luminance()+b.luminance(), 1e-6)) / 10
@@ -103,7 +105,11 @@ func measureLight(p *matte.Plate) Light {
 		LeftRight: part(t.left, t.right), TopBottom: part(t.top, t.bottom),
 		Stops: math.Round(100*math.Log2(max(t.all[0], t.all[1], t.all[2], 1e-4)/target)) / 100,
 	}
-	if k, tint, ok := temperature(t.all); ok {
+	grey := t.all
+	if card != nil {
+		grey, l.Card = *card, true
+	}
+	if k, tint, ok := temperature(grey); ok {
 		l.Neutral, l.Kelvin, l.Tint = true, math.Round(k/10)*10, math.Round(tint*10)/10
 	}
 	return l
@@ -239,12 +245,12 @@ func judgeEvenness(j *Judgement) {
 }
 
 // judgeColour says whether the light and the camera's white balance agree.
-func judgeColour(j *Judgement, p *matte.Plate) {
+func judgeColour(j *Judgement, p *matte.Plate, card bool) {
 	l := j.Light
 	if !l.Neutral {
 		j.add(Finding{ID: Colour, Status: Unknown, Unit: "K"}, words{
-			"彩色背景判断不了色温。请看第一张照片的肤色项；两盏灯要同一型号，并固定相机白平衡。",
-			"A coloured backdrop cannot tell the colour of the light. Look at the skin colour check of the first photo; use two lamps of one kind and lock the white balance.",
+			"彩色背景判断不了色温。请用 --card 加一张灰卡照片再测，或看第一张照片的肤色项；两盏灯要同一型号，并固定相机白平衡。",
+			"A coloured backdrop cannot tell the colour of the light. Measure a grey card (--card), or look at the skin colour check of the first photo; use two lamps of one kind and lock the white balance.",
 		})
 		return
 	}
@@ -255,7 +261,7 @@ func judgeColour(j *Judgement, p *matte.Plate) {
 	good := false
 	var w words
 	switch {
-	case okL && okR && math.Abs(left-right) > sidesKelvin:
+	case !card && okL && okR && math.Abs(left-right) > sidesKelvin:
 		w = words{
 			fmt.Sprintf("两侧灯的色温不同：左约 %.0f K，右约 %.0f K。请换成同一型号、同一色温的灯，并挡住窗外的光。", tens(left), tens(right)),
 			fmt.Sprintf("The lamps differ in colour: left about %.0f K, right about %.0f K. Use two of one kind and keep daylight out.", tens(left), tens(right)),
