@@ -59,7 +59,7 @@ func TestFlippedBitsOfPackets(t *testing.T) {
 		s.Bytes[bit/8] ^= 1 << (bit % 8)
 	}
 	dir := t.TempDir()
-	stores := faultRuns(t, 10, 500)
+	stores := faultRuns(t, 5, 500)
 	for n := range stores {
 		o := open(t, filepath.Join(dir, "outbox"), options())
 		if _, err := o.Commit(s); err != nil {
@@ -132,7 +132,7 @@ func TestFlippedBitsOfTheIndex(t *testing.T) {
 	}
 	rank := map[State]int{Saved: 0, Stored: 1, Opened: 2}
 	r := rand.New(rand.NewPCG(9, 1))
-	flips := faultRuns(t, 80, 3000)
+	flips := faultRuns(t, 40, 3000)
 	rebuilt, fellBack := 0, 0
 	for range flips {
 		at := r.IntN(used)

@@ -42,7 +42,7 @@ func mounted(t *testing.T, source, fstype, options string) (dir string, unmount 
 // are saved.
 func TestFullDisk(t *testing.T) {
 	full, saved, atIndex := 0, 0, 0
-	for round := range faultRuns(t, 6, 60) {
+	for round := range faultRuns(t, 4, 60) {
 		dir, unmount := mounted(t, "tmpfs", "tmpfs", "size=3m")
 		o := open(t, filepath.Join(dir, "outbox"), options())
 		// Something else takes the room that is left, bit by bit.

@@ -122,7 +122,7 @@ func TestPowerCuts(t *testing.T) {
 	if len(all.saved) != 12 || !all.purging || len(all.stored) != 11 {
 		t.Fatalf("the recorded program said %q", log.Said(log.Len()))
 	}
-	cuts := faultRuns(t, 60, 3000)
+	cuts := faultRuns(t, 50, 3000)
 	r := rand.New(rand.NewPCG(7, 7))
 	acknowledged := 0
 	for range cuts {
