@@ -380,8 +380,11 @@ func caughtUp(s remote.State, targets []remote.Target) bool {
 	fault, _ := s.Field("fault")
 	for _, t := range targets {
 		if t.ID == "state" {
-			if _, staff := s.Field("operator"); staff {
+			switch staff, _ := s.Field("operator"); staff {
+			case "open":
 				return t.Text == "operator"
+			case "pin":
+				return t.Text == "operator-pin"
 			}
 			return fault == nil && t.Text == s.State || fault != nil && t.Text == "fault"
 		}

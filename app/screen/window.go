@@ -378,8 +378,12 @@ func (w *Window) refreshTargets() {
 // stateName is the state as drivers see it; a fault covers the state below it,
 // and the operator page either.
 func (w *Window) stateName() string {
-	if w.view.Operator != nil {
+	switch op := w.view.Operator; {
+	case op == nil:
+	case op.Unlocked:
 		return "operator"
+	default:
+		return "operator-pin"
 	}
 	if w.view.Fault != nil {
 		return "fault"
