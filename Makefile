@@ -119,8 +119,19 @@ bench-matte: ## 抠图的误差与用时，对照 GrabCut / the matte's errors a
 	$(call benchmark,./pipeline/ ./pipeline/matte/...,.)
 
 .PHONY: bench-preview
-bench-preview: ## 预览解码 / preview decoding
+bench-preview: ## 预览与相机的开销、延迟 / what preview and camera cost, and how late they are
+	@.ci/deps run
+	@$(MAKE) --no-print-directory binaries
+	YUNZHAO_BENCH=1 YUNZHAO_E2E=1 YUNZHAO_BIN=$(CURDIR)/bin/yunzhao YUNZHAO_CENTRAL_BIN=$(CURDIR)/bin/yunzhao-central \
+		$(GO) test -tags $(TAGS) -count=1 -p 1 -v -run '^TestPreview(Cost|Latency|CPU)$$' ./app/bench/ ./app/station/ ./app/demo/
+	$(GO) test -run '^$$' -bench '^BenchmarkFrame$$' -benchtime 5s ./camera/helper/
 	$(call benchmark,./pipeline/codec/,.)
+
+.PHONY: soak
+soak: ## 相机：模拟 30 分钟、1000 次拍摄、1000 次重启 / the camera for 30 simulated minutes, 1,000 shots, 1,000 restarts
+	@.ci/deps build
+	YUNZHAO_SOAK=1 YUNZHAO_HELPER_RESTARTS=1000 $(GO) test -count=1 -v -timeout 60m \
+		-run '^Test(Soak|NothingIsLeft)$$' ./camera/ ./camera/helper/
 
 .PHONY: bench-checks
 bench-checks: ## 人脸与质量检查 / face finding and checks

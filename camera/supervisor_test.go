@@ -25,6 +25,7 @@ type rig struct {
 	open     int
 	most     int // sources open at the same time
 	lens     *lens
+	padding  []byte // of each picture
 	thaw     chan struct{}
 }
 
@@ -43,7 +44,7 @@ func (r *rig) now() rig {
 	defer r.mu.Unlock()
 	return rig{
 		gone: r.gone, busy: r.busy, frozen: r.frozen, deaf: r.deaf, slowOpen: r.slowOpen,
-		skip: r.skip, opens: r.opens, open: r.open, most: r.most, thaw: r.thaw,
+		skip: r.skip, opens: r.opens, open: r.open, most: r.most, thaw: r.thaw, padding: r.padding,
 	}
 }
 
@@ -117,7 +118,7 @@ func (s *take) Next(ctx context.Context, dst *Frame) error {
 		case <-due:
 			s.n++
 			*dst = Frame{
-				Data: fmt.Appendf(dst.Data[:0], "picture %d", s.n), Format: MJPEG, Width: 64, Height: 48,
+				Data: append(fmt.Appendf(dst.Data[:0], "picture %d", s.n), n.padding...), Format: MJPEG, Width: 64, Height: 48,
 				Seq: s.n * (1 + n.skip), Captured: time.Now(),
 			}
 			return nil

@@ -24,6 +24,7 @@ import (
 
 	"github.com/yunzhao-station/yunzhao/camera"
 	"github.com/yunzhao-station/yunzhao/camera/cameratest"
+	"github.com/yunzhao-station/yunzhao/camera/scene"
 )
 
 // limit bounds every wait; nothing that passes takes nearly as long.
@@ -68,8 +69,19 @@ type fake struct {
 	picture []byte
 }
 
-// pictureOf is a picture of noise with n somewhere in it.
+// pictureOf is a picture of a booth where it is large, else of noise.
 func pictureOf(w, h int) []byte {
+	if w >= 640 {
+		b, err := scene.New(scene.Options{Width: w, Height: h, Occupied: true})
+		if err != nil {
+			return nil
+		}
+		var out bytes.Buffer
+		if err := jpeg.Encode(&out, b.Sample(nil, 0, true, 1), &jpeg.Options{Quality: 88}); err != nil {
+			return nil
+		}
+		return out.Bytes()
+	}
 	m := image.NewGray(image.Rect(0, 0, w, h))
 	r := rand.New(rand.NewPCG(7, 7))
 	for i := range m.Pix {

@@ -343,20 +343,16 @@ func TestGuestFaults(t *testing.T) {
 			t.Errorf("last error %v; the stream did not fail to start, so this proves nothing", err)
 		}
 	}
-	fault("comes back under another number", func() {
-		node := s.Status().Identity.Node
-		other, err := os.Open(node) // another program keeps the old node alive
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			_ = other.Close()
-			if now := s.Status().Identity.Node; now == node {
-				t.Errorf("still at %s; the test proves nothing", now)
-			}
-		})
-		r.do("unplug")
-	}, camera.Absent, do("plug"))
+	node := s.Status().Identity.Node
+	other, err := os.Open(node) // another program keeps the old node alive
+	if err != nil {
+		t.Fatal(err)
+	}
+	fault("comes back under another number", do("unplug"), camera.Absent, do("plug"))
+	if now := s.Status().Identity.Node; now == node {
+		t.Errorf("still at %s; the test proves nothing", now)
+	}
+	_ = other.Close()
 	var taken camera.Source
 	fault("taken by another program", func() {
 		r.do("unplug")

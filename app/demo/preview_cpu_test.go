@@ -1,0 +1,69 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yunzhao-station/yunzhao/app/drive/remote"
+	"github.com/yunzhao-station/yunzhao/sync/wire"
+)
+
+// watched is how long the kiosk's processor time is added up.
+const watched = 10 * time.Second
+
+// TestPreviewCPU measures what the built kiosk takes of the processor while
+// somebody stands before the mirror, with the window on a virtual screen.
+func TestPreviewCPU(t *testing.T) {
+	if os.Getenv("YUNZHAO_BENCH") == "" {
+		t.Skip("nothing is measured without YUNZHAO_BENCH=1: see make bench-preview")
+	}
+	s := newSite(t, "[times]\npose_s = 300\n[capture]\nauto = false\n")
+	who := s.student(wire.PayNone, 0)
+	idle := s.load()
+	s.do(s.tapped("start", "identify"), func(ctx context.Context) error { return s.typeNumber(ctx, who.IDNumber) }, s.tapped("submit", "eligible"), s.agree)
+	s.expect("the mirror", func(st remote.State) bool { return st.State == "framing" && frames(st) > 30 })
+	before := s.expect("the mirror", field("state", "framing"))
+	mirror := s.load()
+	after := s.expect("the mirror", field("state", "framing"))
+	fmt.Printf("\n| 整个程序 / the whole kiosk, 1280×800, software OpenGL, simulated camera included | 一个核的占比 / of one core |\n|---|---|\n")
+	fmt.Printf("| 首页 / welcome | %.0f %% |\n| 镜子，%.1f 帧每秒 / mirror, frames a second | %.0f %% |\n", 100*idle, float64(frames(after)-frames(before))/watched.Seconds(), 100*mirror)
+}
+
+// frames is how many pictures the mirror has shown.
+func frames(st remote.State) uint64 {
+	v, _ := st.Field("frames")
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0
+	}
+	var out uint64
+	_, _ = fmt.Sscan(n.String(), &out)
+	return out
+}
+
+// load is the part of one core that the kiosk takes for a while.
+func (s *site) load() float64 {
+	s.t.Helper()
+	before, began := s.ticks(), time.Now()
+	s.must("watch", pause(s.within(), watched))
+	const perSecond = 100 // USER_HZ of every Linux that Go runs on
+	return float64(s.ticks()-before) / perSecond / time.Since(began).Seconds()
+}
+
+// ticks is the processor time that the kiosk has used.
+func (s *site) ticks() (n uint64) {
+	s.t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Process.Pid))
+	s.must("read the process's times", err)
+	_, rest, _ := strings.Cut(string(data), ") ")
+	var user, system uint64
+	fields := strings.Fields(rest) // from the third on
+	_, err = fmt.Sscan(fields[11]+" "+fields[12], &user, &system)
+	s.must("read the process's times", err)
+	return user + system
+}
