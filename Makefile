@@ -138,7 +138,7 @@ soak: ## 相机：模拟 30 分钟、1000 次拍摄、1000 次重启 / the camer
 .PHONY: bench-checks
 bench-checks: ## 每项检查的误报、漏报与阈值 / false alarms and misses of every check (DOCS=1 writes docs/checks.md)
 	@.ci/deps test
-	@cd app/bench/checks && YUNZHAO_BENCH=1 YUNZHAO_DOCS=$(DOCS) ../../../$(GO) test -tags $(TAGS) -count=1 -v -run '^TestTable$$' -timeout 120m
+	@cd app/bench/checks && YUNZHAO_BENCH=1 YUNZHAO_DOCS=$(DOCS) ../../../$(GO) test -tags $(TAGS) -count=1 -v -run '^Test(Table|Variety|Times)$$' -timeout 120m
 
 .PHONY: clean
 clean: ## 删除编译结果 / remove what was built

@@ -4,7 +4,7 @@ import "math"
 
 // light measures how the face is lit, over the face's own skin side.
 //
-// luminance_mean and under_exposed follow OFIQ's formulas, but not its
+// luminance_mean, luminance_variance and under_exposed follow OFIQ's formulas, but not its
 // conclusion that dark skin is a dark photo: the brightness of the face is first
 // brought to that of the skin which would go with the whites of the eyes.
 func light(r *report, p *patch) {
@@ -30,7 +30,12 @@ func light(r *report, p *patch) {
 	variance := max(sq/float64(max(n, 1))-mean*mean, 0)
 	lit := mean * p.complexion(mean)
 	r.quality(LuminanceMean, 100*sigmoid(lit, .2, .05)*(1-sigmoid(lit, .8, .05)), mean, known)
-	r.quality(LuminanceVariance, 100*math.Sin(math.Pi*60*variance/(60*variance+1)), variance, known)
+	// Light that is more by k varies k² times as much. The formula also falls where
+	// it varies too much, which on dark skin beside bright eyes it does not: the
+	// better reading of the two counts.
+	k := lit / max(mean, 1e-6)
+	q := max(varied(variance), varied(variance*k*k))
+	r.quality(LuminanceVariance, q, variance, known)
 	bits := 0.0
 	for _, c := range hist {
 		if c > 0 {
@@ -73,6 +78,9 @@ func exposure(r *report, p *patch) {
 	r.quality(UnderExposed, q(120*(.832-sigmoid(d, .92, .05))), float64(native)/float64(max(n, 1)), n > 100)
 	r.quality(OverExposed, q(1/(b+.01)), b, n > 100)
 }
+
+// varied is OFIQ's quality of a luminance variance.
+func varied(v float64) float64 { return 100 * math.Sin(math.Pi*60*v/(60*v+1)) }
 
 // complexion is by how much the face would be brighter if its skin were of the
 // middle complexion that the formulas are made for: 1 and more. The whites of

@@ -45,7 +45,7 @@ var ofiq = map[string]struct {
 	LuminanceMean: {"LuminanceMean", func(x float64) float64 {
 		return 100 * sigmoid(x, .2, .05) * (1 - sigmoid(x, .8, .05))
 	}},
-	LuminanceVariance: {"LuminanceVariance", func(x float64) float64 { return 100 * math.Sin(math.Pi*60*x/(60*x+1)) }},
+	LuminanceVariance: {"LuminanceVariance", varied},
 	DynamicRange:      {"DynamicRange", func(x float64) float64 { return 12.5 * x }},
 	// Distance of the cheeks' a* and b* from the range of human skin.
 	NaturalColour: {"NaturalColour", func(x float64) float64 { return 200 * (1 - sigmoid(x, 0, 10)) }},

@@ -100,8 +100,8 @@ func open(s *shot, height float64) {
 	}
 	p, half := s.who, height/2
 	s.paint = append(s.paint, func(u, v float64, c color.NRGBA) color.NRGBA {
-		if d := math.Abs(v - p.mouth[1]); d < .02 && math.Abs(u-p.mouth[0]) < .36 {
-			return mixed(c, mouth, 1.5-d/.02)
+		if d := math.Abs(v - p.mouth[1]); d < .008 && math.Abs(u-p.mouth[0]) < .36 {
+			return mixed(c, mouth, 1.5-d/.008)
 		}
 		return c
 	})
@@ -383,7 +383,7 @@ func ladders() []ladder {
 			also:  []string{"face_width", "crown_margin", "eye_line", "sharpness", "cutout"},
 		},
 		{
-			name: "head cut above", unit: "px above the crown", id: "crown_margin", steps: seq(100, -60, -20), limit: 0, falling: true, real: true,
+			name: "head cut above", unit: "px above the crown", id: "crown_margin", steps: seq(120, -60, -20), limit: 70, falling: true, real: true,
 			apply: func(s *shot, x float64) {
 				s.ied = 150
 				s.eyeY = x + crown(s.who)*s.ied

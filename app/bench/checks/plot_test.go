@@ -107,14 +107,17 @@ func panel(m *image.RGBA, at image.Point, os []outcome) {
 		}
 	}
 	for _, o := range os {
+		last := -1 // step drawn last; on some people not every step is taken
 		for i, v := range o.values {
 			x := px(l.steps[i])
-			if math.IsNaN(v) {
+			switch {
+			case !math.IsNaN(v):
+				if last >= 0 {
+					line(m, px(l.steps[last]), py(o.values[last]), x, py(v), faint)
+				}
+				last = i
+			case o.status[i] == pipeline.Unknown:
 				mark(m, x, box.Max.Y-4, pipeline.Unknown)
-				continue
-			}
-			if i > 0 && !math.IsNaN(o.values[i-1]) {
-				line(m, px(l.steps[i-1]), py(o.values[i-1]), x, py(v), faint)
 			}
 		}
 		for i, v := range o.values {
