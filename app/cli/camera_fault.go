@@ -66,7 +66,7 @@ func (c CameraFaultCmd) Run(s *streams) error {
 	if err != nil {
 		return fmt.Errorf("连不上拍照站 / reach the station: %w", err)
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }() // the answer is what counts
 	if err := client.Scene(ctx, c.Fault); err != nil {
 		return fmt.Errorf("没有照做 / not done: %w", err)
 	}
