@@ -46,12 +46,12 @@ func TestOpenedPacketsGoWhenTheirTimeIsOver(t *testing.T) {
 				ctx, stop := context.WithCancel(t.Context())
 				done := make(chan struct{})
 				go func() { defer close(done); s.purge(ctx) }()
-				time.Sleep(time.Duration(tc.want)*24*time.Hour - time.Minute)
+				<-time.After(time.Duration(tc.want)*24*time.Hour - time.Minute)
 				synctest.Wait()
 				if _, err := os.Stat(opened); err != nil {
 					t.Errorf("gone before its time: %v", err)
 				}
-				time.Sleep(purgeEvery)
+				<-time.After(purgeEvery)
 				synctest.Wait()
 				if _, err := os.Stat(opened); !os.IsNotExist(err) {
 					t.Errorf("still there after its time: %v", err)
