@@ -17,8 +17,8 @@ import (
 	"filippo.io/age"
 	"fyne.io/fyne/v2/test" //nolint:depguard // asks the real window how large its mirror is
 	"github.com/oklog/ulid/v2"
-	"golang.org/x/sys/unix"
 	"gocv.io/x/gocv"
+	"golang.org/x/sys/unix"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
 	"github.com/yunzhao-station/yunzhao/app/screen"
