@@ -88,6 +88,7 @@ func (m *Machine) recalibrate(fresh bool) {
 	case m.cameraDown != nil:
 		m.say(textCameraWait)
 	default:
+		m.calibrationAsked = true
 		m.calibration.State = CalibrationRunning
 		m.calibration.Got, m.calibration.Want, m.calibration.Lines = 0, 0, nil
 		m.audit("plate.recalibrate", map[bool]string{true: "fresh", false: ""}[fresh])
@@ -107,13 +108,15 @@ func (m *Machine) calibrationDone(ev CalibrationDone) {
 		c.State = CalibrationAccepted
 	}
 	c.Got, c.Want = 0, 0
-	if m.state != Idle {
-		return // the desk sees it on the lamp; a student is not told
-	}
-	if ev.Accepted {
-		m.say(textPlateNew)
-	} else if len(ev.Lines) > 0 {
+	asked := m.calibrationAsked
+	m.calibrationAsked = false
+	switch {
+	case m.state != Idle:
+		// The desk sees it on the lamp; a student is not told.
+	case !ev.Accepted && len(ev.Lines) > 0:
 		m.say(ev.Lines[0].Text)
+	case ev.Accepted && asked: // at its start the station does it unasked
+		m.say(textPlateNew)
 	}
 }
 

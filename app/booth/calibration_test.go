@@ -59,6 +59,19 @@ func TestRecalibrateOnlyWithNobodyHere(t *testing.T) {
 	}
 }
 
+func TestTheFirstPictureOfTheBackdropIsNoNews(t *testing.T) {
+	d := newDesk(t)
+	d.say(CalibrationProgress{Got: 3, Want: 12}).say(CalibrationDone{Accepted: true})
+	if v := d.view(); v.Calibration.State != CalibrationAccepted || v.Toast != nil {
+		t.Errorf("the station's own, at its start: %+v, toast %+v", v.Calibration.State, v.Toast)
+	}
+	d.staff(RoleOperator).do(Recalibrate{}).do(CloseOperator{})
+	d.say(CalibrationDone{Accepted: true})
+	if v := d.view(); v.Toast == nil || *v.Toast != textPlateNew {
+		t.Errorf("what staff asked for: toast %+v", v.Toast)
+	}
+}
+
 func TestNobodySitsDownWhileTheBackdropIsPhotographed(t *testing.T) {
 	d := newDesk(t)
 	d.do(Recalibrate{})

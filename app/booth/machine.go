@@ -107,13 +107,15 @@ type Machine struct {
 	cameraDown  *Text
 	guard       *Fault
 	calibration CalibrationView
-	sealFault   *Fault
-	toast       *Text
-	toastUntil  time.Time
-	lamps       Lamps
-	retakes     []RetakeItem
-	pending     int
-	online      bool
+	// calibrationAsked: staff wanted the one under way and is told of its end.
+	calibrationAsked bool
+	sealFault        *Fault
+	toast            *Text
+	toastUntil       time.Time
+	lamps            Lamps
+	retakes          []RetakeItem
+	pending          int
+	online           bool
 
 	op     operator
 	locked *LockedView // while Locked
