@@ -793,11 +793,14 @@ func (c *cutter) tidy() {
 		}
 		sides := b.x0 == 0 || b.x1 == w-1
 		low := float32(b.y0) > c.chin
+		// Between the collar's wings there is no way through a person: what looks
+		// like a white wall there is a white shirt, however much it stands out.
+		chest := float32(b.y0) > c.chin+chestBelow*c.fh && float32(b.x0) > c.cx-chestWide*c.fw && float32(b.x1) < c.cx+chestWide*c.fw
 		if b.y0 > 0 && !sides {
 			// Enclosed: the loop of an arm or of hair stays open where what
 			// surrounds it stands out all round; a hole in clothes of the wall's
 			// colour does not.
-			fill[id] = low && !standsOut[id] || sumE[id] > 6*float64(b.area) || b.area < 30 && sumZ[id] < weakBelow*float64(b.area)
+			fill[id] = chest || low && !standsOut[id] || sumE[id] > 6*float64(b.area) || b.area < 30 && sumZ[id] < weakBelow*float64(b.area)
 		}
 	}
 	for i, l := range c.label {
@@ -806,6 +809,13 @@ func (c *cutter) tidy() {
 		}
 	}
 }
+
+// The chest, in faces: how far below the chin it begins, and how far from the
+// middle it reaches. Loops of arms lie further out, those of hair higher.
+const (
+	chestBelow = .05
+	chestWide  = .55
+)
 
 // Where the person's pixels around a hole differ clearly from the wall, and how
 // much of the rim must, for the hole to be wall.
