@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/yunzhao-station/yunzhao/sync/central"
+	"github.com/yunzhao-station/yunzhao/sync/durable"
 )
 
 // listName is the list that goes with the portraits.
@@ -78,11 +79,7 @@ func (c *exportCmd) Run(e *env) error {
 		if err := w.WriteAll(rows); err != nil {
 			return fmt.Errorf("write list: %w", err)
 		}
-		tmp := filepath.Join(c.Out, "."+listName)
-		if err := os.WriteFile(tmp, list.Bytes(), 0o600); err != nil {
-			return fmt.Errorf("write list: %w", err)
-		}
-		if err := os.Rename(tmp, filepath.Join(c.Out, listName)); err != nil {
+		if err := durable.WriteFile(filepath.Join(c.Out, listName), list.Bytes()); err != nil {
 			return fmt.Errorf("write list: %w", err)
 		}
 		e.printf("审核通过 approved %d，新写入 written %d，清单 list %s\n", len(ids), written, filepath.Join(c.Out, listName))
@@ -103,11 +100,7 @@ func writeOnce(path string, data []byte) (isNew bool, err error) {
 		return false, fmt.Errorf("write: %w", err)
 	}
 	// Whole or not at all: a list of half a photo would be worse than none.
-	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
-	if err := os.WriteFile(tmp, data, 0o600); err != nil {
-		return false, fmt.Errorf("write: %w", err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
+	if err := durable.WriteFile(path, data); err != nil {
 		return false, fmt.Errorf("write: %w", err)
 	}
 	return true, nil
