@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,35 +39,49 @@ func sessions(t *testing.T, tab *table) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	seen, err := follow(run, out, func(line string) bool { return strings.HasPrefix(line, "saved ") })
+	resident := seen.resident
+	if err != nil {
+		t.Fatalf("%d of %d visits: %v", len(resident), n, err)
+	}
+	if len(resident) <= warmUp {
+		t.Fatalf("%d of %d visits were seen to save a packet", len(resident), n)
+	}
+	// The trend, so that one collection more or less at either end is no growth.
+	tab.add(fmt.Sprintf("%d 个完整会话的内存峰值 / peak memory of whole visits", n), fmt.Sprintf("%.0f MB", seen.peak), "", "")
+	tab.add(fmt.Sprintf("· 第 %d 个之后每个会话的增长 / growth a visit after the warm-up", warmUp), fmt.Sprintf("%+.3f MB", slope(resident[warmUp:])),
+		fmt.Sprintf("RSS %.0f → %.0f MB", resident[warmUp], resident[len(resident)-1]), "")
+	tab.add("· 每个会话 / a visit", fmt.Sprintf("%.1f s", seen.took.Seconds()/float64(n)), "", "")
+}
+
+// followed is what a program held in memory while it worked, in MB.
+type followed struct {
+	resident []float64 // at each line that counted
+	peak     float64
+	took     time.Duration
+}
+
+// follow runs a program to its end and looks at its memory at every line of its
+// output that counts.
+func follow(run *exec.Cmd, output io.Reader, counts func(line string) bool) (w followed, err error) {
 	began := time.Now()
 	if err := run.Start(); err != nil {
-		t.Fatal(err)
+		return w, err
 	}
-	var resident []float64
-	peak := 0.
-	lines := bufio.NewScanner(out)
+	lines := bufio.NewScanner(output)
 	for lines.Scan() {
-		if !strings.HasPrefix(lines.Text(), "saved ") {
+		if !counts(lines.Text()) {
 			continue
 		}
 		now, high, err := memory(run.Process.Pid)
 		if err != nil {
 			break // it has just ended
 		}
-		resident, peak = append(resident, now), max(peak, high)
+		w.resident, w.peak = append(w.resident, now), max(w.peak, high)
 	}
-	if err := run.Wait(); err != nil {
-		t.Fatalf("%d of %d visits: %v", len(resident), n, err)
-	}
-	took := time.Since(began)
-	if len(resident) <= warmUp {
-		t.Fatalf("%d of %d visits were seen to save a packet", len(resident), n)
-	}
-	// The trend, so that one collection more or less at either end is no growth.
-	tab.add(fmt.Sprintf("%d 个完整会话的内存峰值 / peak memory of whole visits", n), fmt.Sprintf("%.0f MB", peak), "", "")
-	tab.add(fmt.Sprintf("· 第 %d 个之后每个会话的增长 / growth a visit after the warm-up", warmUp), fmt.Sprintf("%+.3f MB", slope(resident[warmUp:])),
-		fmt.Sprintf("RSS %.0f → %.0f MB", resident[warmUp], resident[len(resident)-1]), "")
-	tab.add("· 每个会话 / a visit", fmt.Sprintf("%.1f s", took.Seconds()/float64(n)), "", "")
+	err = run.Wait()
+	w.took = time.Since(began)
+	return w, err
 }
 
 // buildProgram builds the kiosk into dir.

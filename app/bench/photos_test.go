@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"os"
@@ -123,29 +122,16 @@ func (s *simulated) batch(t *testing.T, tab *table, program, dir, plate string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var resident []float64
-	peak := 0.
-	lines := bufio.NewScanner(progress)
-	for lines.Scan() {
-		now, high, err := memory(run.Process.Pid)
-		if err != nil {
-			break // it has just ended
-		}
-		resident, peak = append(resident, now), max(peak, high)
-	}
-	if err := run.Wait(); err != nil {
+	seen, err := follow(run, progress, func(string) bool { return true })
+	resident := seen.resident
+	if err != nil {
 		t.Fatalf("%d of %d photos: %v", len(resident), n, err)
 	}
-	took := time.Since(began)
 	if len(resident) <= 2*warmUp {
 		t.Fatalf("%d of %d photos were seen", len(resident), n)
 	}
-	tab.add(fmt.Sprintf("batch %d 张的内存峰值 / peak memory of yunzhao batch", n), fmt.Sprintf("%.0f MB", peak), "", "")
+	tab.add(fmt.Sprintf("batch %d 张的内存峰值 / peak memory of yunzhao batch", n), fmt.Sprintf("%.0f MB", seen.peak), "", "")
 	tab.add("· 每百张的增长 / growth per hundred photos", fmt.Sprintf("%+.2f MB", 100*slope(resident[2*warmUp:])),
 		fmt.Sprintf("RSS %.0f → %.0f MB", resident[2*warmUp], resident[len(resident)-1]), "")
-	tab.add("· 每张 / a photo", fmt.Sprintf("%.0f ms", ms(took)/float64(n)), "", "")
+	tab.add("· 每张 / a photo", fmt.Sprintf("%.0f ms", ms(seen.took)/float64(n)), "", "")
 }
