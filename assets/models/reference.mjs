@@ -1,0 +1,69 @@
+// Runs the networks' tfjs originals on a drawn face and prints what they answer,
+// for pipeline/infer's tests to compare with:
+//
+//   node reference.mjs SOURCE-DIR TFJS.esm.js > ../../pipeline/infer/testdata/reference.json
+//
+// TFJS.esm.js is any build of TensorFlow.js with its plain JavaScript backend.
+import fs from 'node:fs';
+import path from 'node:path';
+
+const [, , source, tfjs] = process.argv;
+// The build is made for browsers; let it take this for one.
+globalThis.window = globalThis;
+globalThis.document = { createElement: () => ({ getContext: () => null }) };
+Object.defineProperty(process, 'versions', { value: {} });
+const tf = await import(path.resolve(tfjs));
+await tf.setBackend('cpu');
+await tf.ready();
+
+// The same drawing is made in Go; whole numbers only, so that both agree.
+function drawing(side) {
+  const px = new Uint8Array(side * side * 3);
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const u = Math.floor((x * 1000) / side) - 500;
+      const v = Math.floor((y * 1000) / side) - 500;
+      const within = (cx, cy, a, b) => ((u - cx) * (u - cx) * b * b + (v - cy) * (v - cy) * a * a < a * a * b * b);
+      let c = [190, 205, 220 - (v + 500) / 20];
+      if (within(0, -40, 260, 330)) c = [40, 32, 30];
+      if (v > 330 && within(0, 700, 480, 420)) c = [60, 60, 90];
+      if (within(0, 20, 210, 290)) c = [215 - Math.abs(u) / 10, 165, 140];
+      if (within(-85, -40, 45, 20) || within(85, -40, 45, 20)) c = [240, 240, 240];
+      if (within(-85, -40, 18, 18) || within(85, -40, 18, 18)) c = [30, 20, 20];
+      if (within(0, 80, 30, 20)) c = [180, 120, 100];
+      if (within(0, 170, 75, 22)) c = [160, 70, 75];
+      c.forEach((k, i) => { px[(y * side + x) * 3 + i] = Math.floor(k); });
+    }
+  }
+  return px;
+}
+
+async function run(stem, side, scale, shift, wanted) {
+  const j = JSON.parse(fs.readFileSync(path.join(source, stem + '.json')));
+  const bin = fs.readFileSync(path.join(source, stem + '.bin'));
+  const model = await tf.loadGraphModel({
+    load: async () => ({
+      modelTopology: j.modelTopology,
+      signature: j.signature,
+      weightSpecs: j.weightsManifest.flatMap((m) => m.weights),
+      weightData: bin.buffer.slice(bin.byteOffset, bin.byteOffset + bin.byteLength),
+      format: j.format,
+    }),
+  });
+  const x = tf.tensor(Float32Array.from(drawing(side), (v) => v * scale + shift), [1, side, side, 3]);
+  const values = [];
+  for (const [name, cells, channels] of wanted) {
+    const t = (await model.execute(x, name)).dataSync();
+    // Cell by cell here, plane by plane there.
+    for (let c = 0; c < channels; c++) for (let i = 0; i < cells; i++) values.push(t[i * channels + c]);
+  }
+  const every = 89;
+  return { side, scale, shift, every, values: values.filter((_, i) => i % every === 0).map((v) => +v.toPrecision(7)) };
+}
+
+console.log(JSON.stringify({
+  detector: await run('blazeface', 256, 2 / 255, -1, [
+    ['Identity', 256, 2], ['Identity_2', 256, 32], ['Identity_1', 64, 6], ['Identity_3', 64, 96]]),
+  mesh: await run('facemesh', 192, 1 / 255, 0, [['Identity_2', 1, 1404], ['Identity_1', 1, 1]]),
+  person: await run('selfie', 256, 1 / 255, 0, [['activation_10', 65536, 1]]),
+}));

@@ -1,0 +1,171 @@
+// Package infer runs the trained networks: where faces are, a mesh of points on
+// one of them, and which pixels are a person.
+//
+// It turns pictures into numbers and knows nothing of what they mean for a
+// photo: rules, students and files are its callers' business. The networks run
+// on the processor through OpenCV. The same picture gives the same answer on
+// the same machine; a blank or a senseless picture gives a low score, not an
+// error.
+package infer
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"sync"
+
+	"gocv.io/x/gocv"
+
+	"github.com/yunzhao-station/yunzhao/assets/models"
+)
+
+// errPicture reports a picture whose buffer does not hold what its rectangle
+// and stride promise.
+var errPicture = errors.New("infer: malformed picture")
+
+// errClosed reports the use of Nets after Close.
+var errClosed = errors.New("infer: networks are closed")
+
+// Point is a position in pixels of the picture asked about; whole numbers are
+// pixel corners, so the centre of the first pixel is (0.5, 0.5).
+type Point struct{ X, Y float64 }
+
+// Nets holds the networks. Each is unpacked at its first use (some 20 ms), so
+// that making Nets costs nothing. Several goroutines may share one Nets: calls
+// of the same network wait for each other. Use New, and Close when done: the
+// networks live outside Go's heap.
+type Nets struct {
+	detector, mesh, person net
+}
+
+// New returns Nets with nothing loaded.
+func New() *Nets {
+	return &Nets{
+		detector: net{name: models.Detector, side: detectorSide, values: detectorValues},
+		mesh:     net{name: models.Mesh, side: meshSide, values: meshValues},
+		person:   net{name: models.Person, side: PersonSide, values: PersonSide * PersonSide},
+	}
+}
+
+func (n *Nets) all() [3]*net { return [3]*net{&n.detector, &n.mesh, &n.person} }
+
+// Close frees the networks. Later calls answer with an error. Closing twice is
+// harmless.
+func (n *Nets) Close() error {
+	var errs []error
+	for _, m := range n.all() {
+		errs = append(errs, m.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Wipe overwrites what the networks still hold of the last picture: their
+// inputs and, by running them on black, all they computed from it.
+func (n *Nets) Wipe() error {
+	for _, m := range n.all() {
+		if err := m.wipe(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// net is one network with its input; its fields are used under mu.
+type net struct {
+	name   string
+	side   int // the input is 3 × side × side, planes of red, green and blue
+	values int // in the output
+
+	mu     sync.Mutex
+	loaded bool
+	closed bool
+	dnn    gocv.Net
+	blob   gocv.Mat
+	input  []float32 // blob's own memory
+}
+
+// load makes the network ready; the caller holds mu.
+func (m *net) load() error {
+	if m.closed {
+		return errClosed
+	}
+	if m.loaded {
+		return nil
+	}
+	b, err := models.Read(m.name)
+	if err != nil {
+		return err
+	}
+	dnn, err := gocv.ReadNetFromONNXBytes(b)
+	if err != nil {
+		return fmt.Errorf("infer: load network %q: %w", m.name, err)
+	}
+	blob := gocv.NewMatWithSizes([]int{1, 3, m.side, m.side}, gocv.MatTypeCV32F)
+	input, err := blob.DataPtrFloat32()
+	if err != nil {
+		return errors.Join(fmt.Errorf("infer: input of network %q: %w", m.name, err), blob.Close(), dnn.Close())
+	}
+	m.dnn, m.blob, m.input, m.loaded = dnn, blob, input, true
+	return nil
+}
+
+// run fills the input, runs the network and hands its output to read; what read
+// is given is valid only until it returns.
+func (m *net) run(fill, read func(v []float32)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.load(); err != nil {
+		return err
+	}
+	fill(m.input)
+	return m.forward(read)
+}
+
+// forward runs the loaded network on its input; the caller holds mu.
+func (m *net) forward(read func(v []float32)) (err error) {
+	m.dnn.SetInput(m.blob, "")
+	out := m.dnn.Forward("")
+	defer func() { err = errors.Join(err, out.Close()) }()
+	v, err := out.DataPtrFloat32()
+	if err != nil {
+		return fmt.Errorf("infer: output of network %q: %w", m.name, err)
+	}
+	if len(v) != m.values {
+		return fmt.Errorf("infer: network %q answered with %d values, want %d", m.name, len(v), m.values)
+	}
+	read(v)
+	return nil
+}
+
+func (m *net) wipe() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.loaded {
+		return nil
+	}
+	clear(m.input)
+	return m.forward(func([]float32) {})
+}
+
+func (m *net) close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	if !m.loaded {
+		return nil
+	}
+	m.loaded, m.input = false, nil
+	return errors.Join(m.blob.Close(), m.dnn.Close())
+}
+
+// check tells what is wrong with m's buffer; an empty picture is fine.
+func check(m *image.RGBA) error {
+	if m == nil {
+		return fmt.Errorf("%w: none", errPicture)
+	}
+	w, h := m.Rect.Dx(), m.Rect.Dy()
+	if w > 0 && h > 0 && (m.Stride < 4*w || len(m.Pix) < (h-1)*m.Stride+4*w) {
+		return fmt.Errorf("%w: %d bytes for %dx%d at stride %d", errPicture, len(m.Pix), w, h, m.Stride)
+	}
+	return nil
+}
