@@ -372,12 +372,16 @@ func (s *Server) admit(tx *bolt.Tx, p Packet, c *packet.Contents, row studentRow
 
 // takePayment learns from the packet what the desk decided offline.
 func (s *Server) takePayment(tx *bolt.Tx, p *Packet, m packet.Manifest, row *studentRow) error {
+	if row.Payment == wire.PaymentRefunded && m.Payment.State == string(wire.PaymentPaid) && m.Payment.Proof != "" {
+		p.Flags = append(p.Flags, FlagPayment) // proved, and given back since
+		return nil
+	}
 	if row.Payment != wire.PaymentUnpaid {
 		return nil
 	}
 	switch state := wire.PaymentState(m.Payment.State); state {
 	case wire.PaymentPaid:
-		p.Flags = append(p.Flags, FlagPayment)
+		return s.settleProof(tx, p, m, row)
 	case wire.PaymentWaived, wire.PaymentDeferred:
 		row.Payment = state
 		if err := putStudent(tx, *row); err != nil {

@@ -56,6 +56,19 @@ type Tries struct {
 // dashes in typed are allowed, full-width digits too. Nothing is compared once
 // a limit is reached.
 func (t Tries) Check(key []byte, order Order, session ulid.ULID, typed string, now time.Time) (Tries, error) {
+	t, err := t.Allow(session, now)
+	if err != nil {
+		return t, err
+	}
+	if rightCode(key, order, session, typed) {
+		return t, nil
+	}
+	return t.Miss(), ErrWrongCode
+}
+
+// Allow returns the count as it stands in this session on this day, and an
+// error when nothing more may be tried.
+func (t Tries) Allow(session ulid.ULID, now time.Time) (Tries, error) {
 	if s := session.String(); t.Session != s {
 		t.Session, t.InSession = s, 0
 	}
@@ -68,12 +81,19 @@ func (t Tries) Check(key []byte, order Order, session ulid.ULID, typed string, n
 	case t.InDay >= DefaultFailuresPerDay:
 		return t, ErrTooManyADay
 	}
-	if len(key) == KeyLen && subtle.ConstantTimeCompare([]byte(normaliseDigits(typed)), []byte(ConfirmationCode(key, order, session))) == 1 {
-		return t, nil
-	}
+	return t, nil
+}
+
+// Miss counts a proof that was none: a wrong code, or a receipt that is forged
+// or somebody else's.
+func (t Tries) Miss() Tries {
 	t.InSession++
 	t.InDay++
-	return t, ErrWrongCode
+	return t
+}
+
+func rightCode(key []byte, order Order, session ulid.ULID, typed string) bool {
+	return len(key) == KeyLen && subtle.ConstantTimeCompare([]byte(normaliseDigits(typed)), []byte(ConfirmationCode(key, order, session))) == 1
 }
 
 // Left is how many tries this session still has.

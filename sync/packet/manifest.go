@@ -73,6 +73,9 @@ type Payment struct {
 	OrderID  string `json:"order_id,omitempty"`
 	Reason   string `json:"reason,omitempty"`   // deferred, waived
 	Evidence string `json:"evidence,omitempty"` // central, receipt, code, operator
+	// Proof is what was shown while central could not be asked: the receipt's
+	// text or the eight digits. Central judges it again.
+	Proof string `json:"proof,omitempty"`
 }
 
 // Consent is what was agreed to, and when.

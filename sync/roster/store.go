@@ -65,6 +65,7 @@ type Local struct {
 	Reason  string            `json:"reason,omitempty"`  // of deferred or waived
 	Packet  string            `json:"packet,omitempty"`  // last packet saved here, ULID
 	At      time.Time         `json:"at,omitzero"`
+	Proof   *Proof            `json:"proof,omitempty"` // of the payment, where central could not be asked; never changed
 }
 
 // Store is the open roster. Its methods may be called from any goroutine.
@@ -409,13 +410,18 @@ func (s *Store) MarkCaptured(batch, ref, packet string, at time.Time) error {
 }
 
 func (s *Store) change(batch, ref string, f func(*Local)) error {
+	return s.changeIf(batch, ref, func(l *Local, _ map[string]Local) bool { f(l); return true })
+}
+
+// changeIf keeps what f makes of the student's entry, unless f says no. f sees
+// the entries of all students, which it must not change.
+func (s *Store) changeIf(batch, ref string, f func(*Local, map[string]Local) bool) error {
 	s.keeping.Lock()
 	defer s.keeping.Unlock()
 	key := batch + "/" + ref
 	old := s.local[key] // only written under keeping
 	l := old
-	f(&l)
-	if l == old {
+	if !f(&l, s.local) || l == old {
 		return nil
 	}
 	next := maps.Clone(s.local)
