@@ -36,6 +36,7 @@ type (
 	Abandon       struct{ Reason string }          // operator or student gives up
 	NextStudent   struct{}                         // from Done
 	ToggleLang    struct{}
+	ToggleLarge   struct{}              // large-text mode, for this visit
 	Stay          struct{}              // a touch on nothing in particular: still here, restart the timer
 	FaultAction   struct{ Code string } // the fault page's button
 	Unlock        struct{ PIN string }
@@ -66,6 +67,7 @@ func (PaymentMark) intent()   {}
 func (Abandon) intent()       {}
 func (NextStudent) intent()   {}
 func (ToggleLang) intent()    {}
+func (ToggleLarge) intent()   {}
 func (Stay) intent()          {}
 func (FaultAction) intent()   {}
 func (Unlock) intent()        {}

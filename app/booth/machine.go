@@ -57,8 +57,10 @@ type Config struct {
 	Group func(doc DocType, raw string) string
 	// DefaultLang greets each new student.
 	DefaultLang Lang
-	Simulated   bool
-	Demo        bool
+	// Large greets them in large-text mode.
+	Large     bool
+	Simulated bool
+	Demo      bool
 	// Auto lets the countdown start by itself once the live checks hold; a
 	// student may still choose the button.
 	Auto bool
@@ -70,9 +72,10 @@ type Config struct {
 // Machine is the booth's state. It is not safe for concurrent use: one
 // goroutine owns it.
 type Machine struct {
-	cfg  Config
-	now  time.Time
-	lang Lang
+	cfg   Config
+	now   time.Time
+	lang  Lang
+	large bool
 
 	state    State
 	session  string
@@ -137,7 +140,7 @@ func New(cfg Config) (*Machine, error) {
 	if cfg.DefaultLang == "" {
 		cfg.DefaultLang = ZH
 	}
-	m := &Machine{cfg: cfg, state: Idle, lang: cfg.DefaultLang, doc: DocResident}
+	m := &Machine{cfg: cfg, state: Idle, lang: cfg.DefaultLang, large: cfg.Large, doc: DocResident}
 	m.startLocked()
 	return m, nil
 }
@@ -311,7 +314,7 @@ func (m *Machine) end(reason string, to State) {
 	}
 	m.clearVisit()
 	if to == Idle {
-		m.lang = m.cfg.DefaultLang
+		m.lang, m.large = m.cfg.DefaultLang, m.cfg.Large
 		m.next = nil
 		m.nextToken = 0
 	}
@@ -329,6 +332,9 @@ func (m *Machine) intent(in Intent) {
 		} else {
 			m.lang = ZH
 		}
+		return
+	case ToggleLarge:
+		m.large = !m.large
 		return
 	case Abandon:
 		m.abandon(in.Reason)

@@ -167,6 +167,7 @@ type ManualLine struct {
 // screen and leaves the visit as it is.
 type OperatorView struct {
 	Unlocked bool
+	Page     StaffPage // which of the staff's pages; "" = home
 	Staff    Staff
 	PIN      PINView
 	Deadline time.Time // when it closes by itself
@@ -261,6 +262,7 @@ type operator struct {
 	retryAt  time.Time
 	deadline time.Time
 	notice   *Text
+	page     StaffPage
 
 	status []StatusLine
 	day    DayNumbers
@@ -316,6 +318,9 @@ func (m *Machine) operatorIntent(in Intent) bool {
 	case OpenOperator:
 		m.openOperator()
 		return true
+	case OpenPage:
+		m.openPage(in.Page)
+		return true
 	case Unlock:
 		m.unlock(in.PIN)
 		return true
@@ -334,7 +339,7 @@ func (m *Machine) operatorIntent(in Intent) bool {
 		return false
 	}
 	switch in.(type) {
-	case ToggleLang, Cover:
+	case ToggleLang, ToggleLarge, Cover:
 		return false
 	case Wedge: // no visit begins behind the page
 		return m.state == Idle || m.state == Identify
@@ -616,6 +621,7 @@ func (m *Machine) operatorView() *OperatorView {
 	if !v.Unlocked {
 		return v
 	}
+	v.Page = m.op.page
 	v.Staff, v.Status, v.Day, v.Can = m.op.staff, withLight(m.op.status, m.calibration), m.op.day, m.allowed()
 	if m.op.notice != nil {
 		n := *m.op.notice

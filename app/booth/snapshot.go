@@ -5,7 +5,7 @@ import "time"
 // View makes the snapshot for the screens as of the last input.
 func (m *Machine) View() View {
 	v := View{
-		SessionID: m.session, State: m.state, Lang: m.lang, Now: m.now,
+		SessionID: m.session, State: m.state, Lang: m.lang, Large: m.large, Now: m.now,
 		Deadline: m.deadline, Claim: m.claim, Live: m.live, Capture: m.captureView(), Lamps: m.lamps,
 		Retakes: m.retakes, Simulated: m.cfg.Simulated, Demo: m.cfg.Demo,
 	}

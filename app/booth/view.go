@@ -64,6 +64,7 @@ type View struct {
 	SessionID string // "" when nobody is here
 	State     State
 	Lang      Lang
+	Large     bool // large-text mode
 	Now       time.Time
 	Deadline  time.Time // when this screen goes home by itself; zero = never
 	Warning   bool      // the deadline is near: show the "still there?" timer

@@ -49,7 +49,8 @@ type Camera struct {
 
 // Screen tells how the window looks.
 type Screen struct {
-	Language   string `toml:"language"` // zh or en
+	Language   string `toml:"language"`   // zh or en
+	LargeText  bool   `toml:"large_text"` // larger words wherever there is room; students switch it for themselves
 	Fullscreen bool   `toml:"fullscreen"`
 	Width      int    `toml:"width"`  // pixels, when not full screen
 	Height     int    `toml:"height"` // pixels, when not full screen

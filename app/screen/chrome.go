@@ -32,6 +32,7 @@ type chrome struct {
 	simulated   badge
 	demo        badge
 	lang, leave *button
+	bigger      *button // large-text mode
 	corner      *button // over the name: held, it asks staff for a PIN
 	holds       int     // of the corner, so that an old one opens nothing
 	title       pair
@@ -99,6 +100,7 @@ func newChrome(u *ui) *chrome {
 	c.retakes = c.badge("retake")
 	c.next = c.badge("person")
 	c.lang = c.page.button("lang", lookQuiet, "", func() { u.send(booth.ToggleLang{}) })
+	c.bigger = c.page.button("text-size", lookQuiet, "", func() { u.send(booth.ToggleLarge{}) })
 	c.leave = c.page.button("abandon", lookDanger, "exit", func() { c.onLeave() })
 	c.title = c.pair(sizeTitle, 18, true, colInk, colMuted)
 	c.toast = c.panel(colWarnBg, colWarn)
@@ -252,6 +254,12 @@ func (c *chrome) update(v booth.View, s screen) {
 	if c.ui.lang == booth.EN {
 		c.lang.plain("中文", "")
 	}
+	c.bigger.plain(booth.Text{ZH: "大字", EN: "A+"}.In(c.ui.lang), "")
+	setVisible(c.bigger, !look) // there the sign to the lens stands in a narrow window
+	c.bigger.setLook(lookQuiet)
+	if v.Large {
+		c.bigger.setLook(lookChosen)
+	}
 	c.leave.plain(booth.Text{ZH: "退出", EN: "Exit"}.In(c.ui.lang), "")
 	setVisible(c.leave, visiting(v.State) && !faulty)
 
@@ -340,8 +348,12 @@ func (c *chrome) layout(window rect) space {
 		at, buttons = buttons.cutRight(112, 10)
 		place(c.leave, at, k)
 	}
-	at, buttons := buttons.cutRight(104, 14)
+	at, buttons := buttons.cutRight(104, 10)
 	place(c.lang, at, k)
+	if c.bigger.Visible() {
+		at, buttons = buttons.cutRight(72, 14)
+		place(c.bigger, at, k)
+	}
 	buttons = buttons.insetXY(0, 7)
 	c.layoutLook(header, window, strip)
 	if !c.ui.tall {

@@ -70,6 +70,9 @@ func (k *keyboard) enter() (text string, ok bool) {
 // typedRune is the window's character input.
 func (w *Window) typedRune(r rune) {
 	inBurst := w.keys.rune(r)
+	if r != ' ' {
+		w.ui.unfocus() // typing goes on
+	}
 	if op := w.view.Operator; op != nil {
 		if !op.Unlocked && r >= '0' && r <= '9' {
 			w.operator.pad.digit(r)
@@ -146,6 +149,7 @@ func (w *Window) operatorTyped(e *fyne.KeyEvent) {
 	case fyne.KeyReturn, fyne.KeyEnter:
 		_, burst := w.keys.enter()
 		switch {
+		case !burst && w.pressFocus():
 		case w.view.Operator.Unlocked:
 		case burst: // a scanner's number is nobody's PIN
 			w.operator.pad.forget()
@@ -158,6 +162,10 @@ func (w *Window) operatorTyped(e *fyne.KeyEvent) {
 	case fyne.KeyEscape:
 		switch {
 		case !w.ui.admitAction(w.ui.clock()):
+		case w.view.Operator.Page == booth.PageMenu:
+			w.ui.send(booth.OpenPage{})
+		case w.view.Operator.Page != booth.PageHome:
+			w.ui.send(booth.OpenPage{Page: booth.PageMenu})
 		case w.operator.mode != modeHome:
 			w.operator.turn(modeHome)
 		default:
@@ -211,6 +219,7 @@ func shutterKey(name string) (fyne.KeyName, error) {
 func (w *Window) enter() {
 	text, burst := w.keys.enter()
 	switch {
+	case !burst && w.pressFocus():
 	case w.ask.root.Visible() || w.view.Fault != nil:
 	case burst && w.view.State != booth.Locked:
 		w.ui.send(booth.Wedge{Text: text})

@@ -15,6 +15,7 @@ var testSizes = map[string]fyne.Size{
 	"1920x1080": fyne.NewSize(1920, 1080),
 	"1280x800":  fyne.NewSize(1280, 800),
 	"1080x1920": fyne.NewSize(1080, 1920),
+	"3840x2160": fyne.NewSize(3840, 2160),
 }
 
 // glyphs is one drawn line of text in window coordinates.
@@ -63,9 +64,11 @@ func TestNoTextIsClippedOrOverlaps(t *testing.T) {
 			for _, lang := range []booth.Lang{booth.ZH, booth.EN} {
 				for kind, list := range map[string][]Sample{"everyday": Samples(lang), "crowded": CrowdedSamples(lang)} {
 					for _, s := range list {
-						b.w.Show(s.View)
-						where := fmt.Sprintf("%s/%s/%s", lang, kind, s.Name)
-						checkText(t, b, where, size)
+						for _, large := range []bool{false, true} {
+							s.View.Large = large
+							b.w.Show(s.View)
+							checkText(t, b, fmt.Sprintf("%s/%s/%s/large=%v", lang, kind, s.Name, large), size)
+						}
 					}
 					b.w.chrome.onLeave()
 					checkText(t, b, fmt.Sprintf("%s/%s/leave", lang, kind), size)

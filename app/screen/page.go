@@ -22,6 +22,7 @@ type ui struct {
 	k     float32 // toolkit units per design unit
 	tall  bool    // portrait window
 	lang  booth.Lang
+	large bool // large-text mode: every text that has the room is drawn larger
 	clock func() time.Time
 	send  func(booth.Intent)
 
@@ -32,10 +33,23 @@ type ui struct {
 
 	lastTap time.Time
 
+	focus *button // where the keyboard is; nil until Tab is pressed
+
 	// after runs f on the interface goroutine once d has passed.
 	after func(d time.Duration, f func())
 	// rearrange places everything anew, for a page that changed by itself.
 	rearrange func()
+}
+
+// largeScale is how much larger text wants to be in large-text mode.
+const largeScale = 1.25
+
+// enlarged is the factor on every text's size.
+func (u *ui) enlarged() float32 {
+	if u != nil && u.large {
+		return largeScale
+	}
+	return 1
 }
 
 // both orders a sentence: current language first.
@@ -106,6 +120,7 @@ func (p *page) add(o fyne.CanvasObject) { p.root.Add(o) }
 
 func (p *page) text(size float32, bold bool, colour color.NRGBA) *textBlock {
 	t := newText(size, bold, colour)
+	t.ui = p.ui
 	p.add(t.box)
 	p.texts = append(p.texts, t)
 	return t
@@ -188,7 +203,7 @@ func (d pair) show(on bool) { setVisible(d.a.box, on); setVisible(d.b.box, on) }
 // fitting is the share of their sizes at which both fit r one above the other,
 // and the heights they then need.
 func (d pair) fitting(r rect, k float32) (f, ah, bh float32) {
-	for f = 1; ; f -= 0.04 {
+	for f = d.a.ui.enlarged(); ; f -= 0.04 {
 		as, bs := max(d.a.least(), d.a.size*f), max(d.b.least(), d.b.size*f)
 		ah, bh = d.a.heightAt(r.w, k, as), d.b.heightAt(r.w, k, bs)
 		if ah+bh <= r.h || (as == d.a.least() && bs == d.b.least()) {
@@ -201,14 +216,11 @@ func (d pair) fitting(r rect, k float32) (f, ah, bh float32) {
 // do not fit at their sizes, both shrink alike.
 func (d pair) layout(r rect, k float32) {
 	f, ah, bh := d.fitting(r, k)
-	a, b := d.a.size, d.b.size
-	d.a.size, d.b.size = max(d.a.least(), a*f), max(d.b.least(), b*f)
 	if over := ah + bh - r.h; over > 0 { // even the smallest is too much: say so below
 		bh -= min(over, bh)
 	}
-	d.a.layout(rect{r.x, r.y, r.w, ah}, k)
-	d.b.layout(rect{r.x, r.y + ah, r.w, bh}, k)
-	d.a.size, d.b.size = a, b
+	d.a.layoutAt(rect{r.x, r.y, r.w, ah}, k, max(d.a.least(), d.a.size*f))
+	d.b.layoutAt(rect{r.x, r.y + ah, r.w, bh}, k, max(d.b.least(), d.b.size*f))
 }
 
 // layoutMid is layout with the pair centred vertically in r.

@@ -135,6 +135,7 @@ func newOperatorPage(u *ui) *operatorPage {
 	action("op-abandon", "exit", lookDanger, booth.Text{ZH: "结束本次拍照", EN: "End this visit"}, func(a booth.Allowed) bool { return a.Abandon }, to(modeAbandon))
 	action("op-calibrate", "plate", lookPlain, booth.Text{ZH: "重拍空背景", EN: "New backdrop photo"}, func(a booth.Allowed) bool { return a.Recalibrate }, send(booth.Recalibrate{}))
 	action("op-calibrate-fresh", "plate", lookPlain, booth.Text{ZH: "换过背景，重新拍", EN: "New backdrop or camera"}, func(a booth.Allowed) bool { return a.Recalibrate }, send(booth.Recalibrate{Fresh: true}))
+	action("op-pages", "note", lookPlain, booth.Text{ZH: "全部功能…", EN: "Everything else…"}, func(booth.Allowed) bool { return len(staffEntries()) > 0 }, send(booth.OpenPage{Page: booth.PageMenu}))
 	action("op-sync", "cloud", lookPlain, booth.Text{ZH: "立即同步", EN: "Sync now"}, func(a booth.Allowed) bool { return a.Sync }, send(booth.SyncNow{}))
 	action("op-lock", "lock", lookPlain, booth.Text{ZH: "锁定本机", EN: "Lock the station"}, func(a booth.Allowed) bool { return a.Lock }, send(booth.LockStation{}))
 	action("op-purge", "box", lookDanger, booth.Text{ZH: "清除已收妥照片", EN: "Purge what is delivered"}, func(a booth.Allowed) bool { return a.Purge }, to(modePurge))

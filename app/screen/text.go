@@ -30,6 +30,7 @@ type textBlock struct {
 	align  align
 	middle bool // centre the lines vertically
 	single bool // never wrap
+	ui     *ui  // whose large-text mode it follows; nil = none
 
 	laid  laidOut
 	clips bool // even at floor it did not fit; tests refuse this
@@ -60,8 +61,11 @@ func (t *textBlock) set(s string) { t.text = s }
 // show keeps the words but takes them off the screen.
 func (t *textBlock) show(on bool) { setVisible(t.box, on) }
 
+// wanted is the size to begin with: larger than the design's in large-text mode.
+func (t *textBlock) wanted() float32 { return t.size * t.ui.enlarged() }
+
 // height is what the block would need at its wanted size in the given width.
-func (t *textBlock) height(w, k float32) float32 { return t.heightAt(w, k, t.size) }
+func (t *textBlock) height(w, k float32) float32 { return t.heightAt(w, k, t.wanted()) }
 
 // heightAt is height at another size.
 func (t *textBlock) heightAt(w, k, size float32) float32 {
@@ -80,14 +84,16 @@ func (t *textBlock) least() float32 {
 }
 
 // layout wraps the text into r.
-func (t *textBlock) layout(r rect, k float32) {
-	want := laidOut{t.text, t.size, t.bold, t.colour, t.align, t.middle, r, k}
+func (t *textBlock) layout(r rect, k float32) { t.layoutAt(r, k, t.wanted()) }
+
+// layoutAt is layout with another size to begin with.
+func (t *textBlock) layoutAt(r rect, k, size float32) {
+	want := laidOut{t.text, size, t.bold, t.colour, t.align, t.middle, r, k}
 	if want == t.laid {
 		return
 	}
 	t.laid = want
 	floor := t.least()
-	size := t.size
 	var lines []string
 	for t.text != "" {
 		lines = t.wrap(r.w*k, size*k)

@@ -268,6 +268,12 @@ func (b *button) arrange() {
 	area := rect{0, 0, size.Width / k, size.Height / k}
 	ground, line, text := b.colours()
 	stroke := float32(1.5) * k
+	if b.ui.focus == b {
+		line, stroke = colFocus, 5*k
+		if b.look == lookPrimary { // the ring must stand out from the fill
+			ground, line = colBrandHi, colInk
+		}
+	}
 	if b.bg.FillColor != color.Color(ground) || b.bg.StrokeColor != color.Color(line) || b.bg.StrokeWidth != stroke {
 		b.bg.FillColor, b.bg.StrokeColor, b.bg.StrokeWidth, b.bg.CornerRadius = ground, line, stroke, 14*k
 		b.bg.Refresh()
@@ -286,6 +292,9 @@ func (b *button) arrange() {
 		b.a.size, b.b.size = 21, 14
 	}
 	inner := area.insetXY(min(16, area.w*0.08), 4)
+	if up := b.ui.enlarged(); b.second == "" || (b.a.size+b.b.size)*up*lineHeight <= inner.h {
+		b.a.size, b.b.size = b.a.size*up, b.b.size*up
+	}
 	hasIcon := b.iconID != ""
 	if hasIcon {
 		side := min(area.h*0.42, 34)
@@ -340,6 +349,7 @@ func (b *button) Tapped(*fyne.PointEvent) {
 	if !b.enabled || b.onTap == nil || !b.ui.admit(b) {
 		return
 	}
+	b.ui.unfocus()
 	b.onTap()
 }
 

@@ -13,6 +13,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
 )
@@ -47,10 +48,12 @@ type Window struct {
 	fault   screen
 	// operator covers every other screen; corner says whether its name opens it.
 	operator *operatorPage
+	staff    map[booth.StaffPage]screen // the staff's pages beside their home
 	corner   bool
 	all      []screen
 	current  screen
 	keys     keyboard
+	shift    bool // held down
 	// shutterKey is the toolkit's name of the pedal's key; "" = none.
 	shutterKey  fyne.KeyName
 	operatorKey fyne.KeyName // asks for the staff's PIN; "" = none
@@ -106,6 +109,10 @@ func New(app fyne.App, opts Options) (_ *Window, err error) {
 	sealing := newSealing(u)
 	w.fault = newFault(u)
 	w.operator = newOperatorPage(u)
+	w.staff = map[booth.StaffPage]screen{booth.PageMenu: newStaffMenu(u)}
+	for _, e := range staffEntries() {
+		w.staff[e.page] = e.make(u)
+	}
 	w.corner = opts.Corner
 	u.rearrange = w.arrange
 	u.after = func(d time.Duration, f func()) { time.AfterFunc(d, func() { fyne.Do(f) }) }
@@ -145,7 +152,10 @@ func New(app fyne.App, opts Options) (_ *Window, err error) {
 			w.all = append(w.all, s)
 		}
 	}
-	w.all = append(w.all, w.fault, w.operator)
+	w.all = append(w.all, w.fault, w.operator, w.staff[booth.PageMenu])
+	for _, e := range staffEntries() {
+		w.all = append(w.all, w.staff[e.page])
+	}
 	for _, s := range w.all {
 		s.base().root.Hide()
 		w.content.Add(s.base().root)
@@ -160,6 +170,10 @@ func New(app fyne.App, opts Options) (_ *Window, err error) {
 		w.win.SetFullScreen(true)
 	}
 	c := w.win.Canvas()
+	if keys, ok := c.(desktop.Canvas); ok {
+		keys.SetOnKeyDown(w.keyDown)
+		keys.SetOnKeyUp(w.keyUp)
+	}
 	c.SetOnTypedRune(w.typedRune)
 	c.SetOnTypedKey(w.typedKey)
 	w.win.SetCloseIntercept(func() {}) // a kiosk's window is closed by its program, not by a key
@@ -227,6 +241,7 @@ func (w *Window) apply(v booth.View) {
 	if v.Lang != "" {
 		w.ui.lang = v.Lang
 	}
+	w.ui.large = v.Large
 	if v.SessionID != w.session {
 		w.session = v.SessionID
 		for _, s := range w.all {
@@ -253,6 +268,9 @@ func (w *Window) apply(v booth.View) {
 	around := v
 	if v.Operator != nil {
 		next = w.operator
+		if p := w.staff[v.Operator.Page]; p != nil && v.Operator.Unlocked {
+			next = p
+		}
 		// The chrome shows nothing of the visit below.
 		around.State, around.Fault, around.Toast, around.Warning, around.Next = booth.Locked, nil, nil, false, nil
 	}
@@ -261,6 +279,7 @@ func (w *Window) apply(v booth.View) {
 	w.chrome.update(around, next)
 	setVisible(w.chrome.corner, w.corner && v.Operator == nil && v.State != booth.Locked)
 	if w.current != next {
+		w.ui.unfocus()
 		if w.current != nil {
 			w.current.base().release()
 			w.current.base().root.Hide()
@@ -328,17 +347,20 @@ func (w *Window) Targets() []Target {
 	return append([]Target(nil), w.targets...)
 }
 
+// live are the pages that take taps now.
+func (w *Window) live() []*page {
+	switch {
+	case w.ask.root.Visible():
+		return []*page{&w.ask.page}
+	case w.current == nil:
+		return []*page{&w.chrome.page}
+	}
+	return []*page{w.current.base(), &w.chrome.page}
+}
+
 func (w *Window) refreshTargets() {
 	var list []Target
-	pages := []*page{}
-	if w.ask.root.Visible() {
-		pages = append(pages, &w.ask.page)
-	} else {
-		if w.current != nil {
-			pages = append(pages, w.current.base())
-		}
-		pages = append(pages, &w.chrome.page)
-	}
+	pages := w.live()
 	c := w.win.Canvas()
 	add := func(t Target, o fyne.CanvasObject) {
 		x0, y0 := c.PixelCoordinateForPosition(o.Position())

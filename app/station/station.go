@@ -134,7 +134,7 @@ func New(p Params) (*Station, error) {
 		Operator: operator,
 		Timing:   timing, NewID: func() string { return ulid.Make().String() },
 		Check: checkNumber, Group: groupNumber,
-		DefaultLang: booth.Lang(p.Config.Screen.Language), Simulated: p.Simulated, Demo: p.Demo,
+		DefaultLang: booth.Lang(p.Config.Screen.Language), Large: p.Config.Screen.LargeText, Simulated: p.Simulated, Demo: p.Demo,
 		Auto: p.Config.Capture.Auto, Lens: booth.Lens(p.Config.Capture.Lens),
 	})
 	if err != nil {
