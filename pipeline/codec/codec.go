@@ -110,6 +110,8 @@ type Info struct {
 	Width, Height int // pixels, before EXIF orientation
 	Subsampling   Subsampling
 	CMYK          bool // four inks; needs conversion
+
+	planar bool // luma and two colour planes, of a Subsampling that has a name
 }
 
 // Options of a decode.
@@ -181,6 +183,7 @@ func (e engine) header(jpg []byte) (Info, error) {
 	case C.TJSAMP_GRAY:
 		in.Subsampling = SGray
 	}
+	in.planar = r.colorspace == C.TJCS_YCbCr && in.Subsampling <= S420
 	in.CMYK = r.colorspace == C.TJCS_CMYK || r.colorspace == C.TJCS_YCCK
 	if in.Width < 1 || in.Height < 1 || in.Width > maxSide || in.Height > maxSide {
 		return Info{}, fmt.Errorf("read JPEG header: %w", ErrDamaged)

@@ -455,6 +455,7 @@ func FuzzDecode(f *testing.F) {
 		var g image.Gray
 		_ = DecodeGray(&g, b, Options{})
 		_ = PreviewInto(image.NewRGBA(image.Rect(0, 0, 33, 21)), b, true)
+		_ = PreviewInto(image.NewRGBA(image.Rect(0, 0, in.Width+3, in.Height+1)), b, true) // by its planes
 		if out, err := SetDensity(b, 300); err == nil {
 			if x, y, err := Density(out); x != 300 || y != 300 || err != nil {
 				t.Fatalf("density %d %d %v", x, y, err)

@@ -1,20 +1,63 @@
 package codec
 
-// #include <turbojpeg.h>
+/*
+// The scaler's loops become vectors from -O3 on.
+#cgo CFLAGS: -O3
+#cgo noescape yz_preview
+#cgo nocallback yz_preview
+#include <turbojpeg.h>
+#include "resample.h"
+
+typedef struct { int64_t luma, chroma, total; } yz_room;
+
+// yz_preview_room is how many bytes a frame takes between decoder and screen: a
+// plane of luma, one of each colour, and what the scaler works in.
+static yz_room yz_preview_room(int w, int h, int subsamp, int dw) {
+	int cw = tjPlaneWidth(1, w, subsamp);
+	yz_room r = {(int64_t)tjPlaneWidth(0, w, subsamp) * tjPlaneHeight(0, h, subsamp), (int64_t)cw * tjPlaneHeight(1, h, subsamp), 0};
+	r.total = r.luma + 2 * r.chroma + yz_work(w, cw, dw) + 128;
+	return r;
+}
+
+typedef struct { int rc, code; } yz_drawn;
+
+// yz_preview decodes a frame to the planes in buf, as yz_preview_room lays them
+// out, and draws them.
+static yz_drawn yz_preview(tjhandle t, const unsigned char *jpg, unsigned long n, int w, int h, int subsamp, int flags,
+		unsigned char *buf, unsigned char *dst, int pitch, int dw, int dh, int64_t ox, int64_t oy, int64_t step, int mirror, int plain) {
+	yz_room room = yz_preview_room(w, h, subsamp, dw);
+	unsigned char *planes[3] = {buf, buf + room.luma, buf + room.luma + room.chroma};
+	yz_drawn r = {0, 0};
+	r.rc = tjDecompressToYUVPlanes(t, jpg, n, planes, w, 0, h, flags);
+	r.code = r.rc ? tjGetErrorCode(t) : 0;
+	if (r.rc && r.code != TJERR_WARNING) {
+		return r;
+	}
+	// The scaler's memory lies behind the planes, beyond what it may read of the
+	// last row, and begins where vectors like it.
+	unsigned char *work = (unsigned char *)(((uintptr_t)planes[2] + room.chroma + 127) & ~(uintptr_t)63);
+	yz_planes p = {planes[0], planes[1], planes[2], w, h, tjPlaneWidth(0, w, subsamp), tjPlaneWidth(1, w, subsamp), tjPlaneHeight(1, h, subsamp),
+		subsamp == TJSAMP_444 ? 1 : 2, subsamp == TJSAMP_420 ? 2 : 1};
+	yz_resample(&p, dst, pitch, dw, dh, ox, oy, step, mirror, plain, work);
+	return r;
+}
+*/
 import "C"
 
 import (
 	"encoding/binary"
 	"fmt"
 	"image"
+	"unsafe"
 )
 
 // PreviewInto decodes a camera's JPEG frame into dst as it stands: dst's size
 // is the wanted size. The picture fills dst and keeps its proportions; what
 // does not fit is cut equally at both sides. mirror flips left and right, as a
 // mirror does. It decodes at the smallest fast scale that comes close to dst's
-// size, then mirrors and scales in one pass. No Go memory is allocated once the
-// first frame has been through.
+// size and brings that into dst in one pass, over the planes that JPEG stores where
+// pixels have to be made anew. No Go memory is allocated once the first frame has
+// been through.
 //
 // A damaged frame is an error and leaves dst unspecified: keep showing the
 // frame before.
@@ -35,9 +78,50 @@ func PreviewInto(dst *image.RGBA, jpg []byte, mirror bool) error {
 	if in.CMYK {
 		return fmt.Errorf("decode frame: four-ink colour: %w", ErrUnsupported)
 	}
-	o := Options{Eighths: previewScale(in.Width, in.Height, dw, dh), FastDCT: true, FastUpsampling: true}
-	w, h := Scaled(in.Width, in.Height, o.Eighths)
-	if w == dw && h == dh {
+	n := previewScale(in.Width, in.Height, dw, dh)
+	w, h := Scaled(in.Width, in.Height, n)
+	if _, _, step := cover(w, h, dw, dh); in.planar && (n == 8 || n == 4 && step != 1<<16) {
+		return e.drawPlanes(dst, jpg, in, n, mirror, false)
+	}
+	return e.drawReduced(dst, jpg, in, n, mirror)
+}
+
+// drawPlanes decodes the frame to n/8 of its size and no further than to its
+// planes, which are scaled, mirrored and converted at dst's size in one pass: what
+// is not seen is never converted. plain does without the processor's wider
+// instructions.
+func (e engine) drawPlanes(dst *image.RGBA, jpg []byte, in Info, n int, mirror, plain bool) error {
+	ss, err := in.Subsampling.tj()
+	if err != nil {
+		return err
+	}
+	dw, dh := dst.Rect.Dx(), dst.Rect.Dy()
+	w, h := Scaled(in.Width, in.Height, n)
+	ox, oy, step := cover(w, h, dw, dh)
+	buf := takeScratch(int(C.yz_preview_room(C.int(w), C.int(h), ss, C.int(dw)).total))
+	r := C.yz_preview(e.h, (*C.uchar)(unsafe.Pointer(&jpg[0])), C.ulong(len(jpg)), C.int(w), C.int(h), ss, Options{FastDCT: true}.flags(),
+		(*C.uchar)(unsafe.Pointer(&buf[0])), (*C.uchar)(unsafe.Pointer(&dst.Pix[0])), C.int(dst.Stride), C.int(dw), C.int(dh),
+		C.int64_t(ox), C.int64_t(oy), C.int64_t(step), flag(mirror), flag(plain))
+	giveScratch(buf)
+	if r.rc == 0 || (r.code == C.TJERR_WARNING && e.harmless()) {
+		return nil
+	}
+	return fmt.Errorf("decode frame: %w", e.classify())
+}
+
+func flag(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// drawReduced decodes the frame to n/8 of its size; what then does not fit dst is
+// cut or scaled.
+func (e engine) drawReduced(dst *image.RGBA, jpg []byte, in Info, n int, mirror bool) error {
+	o := Options{Eighths: n, FastDCT: true, FastUpsampling: true}
+	w, h := Scaled(in.Width, in.Height, n)
+	if w == dst.Rect.Dx() && h == dst.Rect.Dy() {
 		if err := e.decode(dst.Pix, dst.Stride, w, h, C.TJPF_RGBA, jpg, o); err != nil {
 			return err
 		}
@@ -47,12 +131,10 @@ func PreviewInto(dst *image.RGBA, jpg []byte, mirror bool) error {
 		return nil
 	}
 	buf := takeScratch(4 * w * h)
-	err = e.decode(buf, 4*w, w, h, C.TJPF_RGBA, jpg, o)
+	err := e.decode(buf, 4*w, w, h, C.TJPF_RGBA, jpg, o)
 	if err == nil {
 		scaleInto(dst, buf, 4*w, w, h, mirror)
 	}
-	// The scratch picture is of a person and outlives this call.
-	clear(buf)
 	giveScratch(buf)
 	return err
 }
@@ -72,7 +154,9 @@ func takeScratch(n int) []byte {
 	return make([]byte, n)
 }
 
+// giveScratch wipes a buffer, which holds a picture of a person, and keeps it.
 func giveScratch(b []byte) {
+	clear(b)
 	select {
 	case scratches <- b:
 	default:
