@@ -20,13 +20,29 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-# File: the model, and the outputs of its graph in the order wanted.
+# File: the model, the outputs of its graph in the order wanted, and where its
+# input enters: the graph's own beginning, or a tensor inside of it.
+FUNCTION = "StatefulPartitionedCall/functional_1/"
+SAMPLER = FUNCTION + "transform_tensor_bilinear_v2%s/SpatialTransformer/transform/Reshape_5"
+
+
+def attention(head, outputs):
+    """One head of the mesh: it sees 16×16 cells of the features, cut out around its part of the face."""
+    return "facemesh-attention", [FUNCTION + o + "/BiasAdd" for o in outputs], SAMPLER % head, (32, 16, 16)
+
+
 NETWORKS = {
     # Scores and boxes of the 16×16 grid, then of the 8×8 grid.
-    "detector.onnx.gz": ("blazeface", ["Identity", "Identity_2", "Identity_1", "Identity_3"]),
-    # 468 points, then whether there is a face (the contours are not used).
-    "mesh.onnx.gz": ("facemesh", ["Identity_2", "Identity_1"]),
-    "person.onnx.gz": ("selfie", ["activation_10"]),
+    "detector.onnx.gz": ("blazeface", ["Identity", "Identity_2", "Identity_1", "Identity_3"], "input", (3, 256, 256)),
+    # 468 points, whether there is a face, and the features for the heads. OpenCV
+    # has no operation for where the heads look, so the heads are networks apart.
+    "mesh.onnx.gz": ("facemesh-attention", [
+        FUNCTION + "output_mesh/BiasAdd", FUNCTION + "activation_faceflag/Sigmoid", FUNCTION + "p_re_lu_3/Relu",
+    ], "input_1", (3, 192, 192)),
+    "lips.onnx.gz": attention("", ["conv_lips"]),
+    "lefteye.onnx.gz": attention("_1", ["conv_left_eye", "conv_left_iris"]),
+    "righteye.onnx.gz": attention("_2", ["conv_right_eye", "conv_right_iris"]),
+    "person.onnx.gz": ("selfie", ["activation_10"], "input_1", (3, 256, 256)),
 }
 KINDS = {"float32": np.float32, "int32": np.int32, "float16": np.float16}
 
@@ -52,16 +68,14 @@ def load(stem):
 class Graph:
     """One network on its way from tfjs to ONNX."""
 
-    def __init__(self, nodes, weights):
-        self.w, self.nodes, self.inits, self.src = weights, [], [], nodes
+    def __init__(self, nodes):
+        self.nodes, self.inits = [], []
         self.shape = {}  # tensor → (channels, height, width)
         self.users = {}
         for n in nodes:
             for i in n.get("input", []):
                 self.users.setdefault(i.split(":")[0], []).append(n["name"])
         self.count = 0
-        self.inputs = []
-        self.alias = {}
 
     def name(self, hint="t"):
         self.count += 1
@@ -130,11 +144,12 @@ def attr(n, key, default=None):
     return a.get("i", a.get("b", a.get("f")))
 
 
-def convert(nodes, weights, keep=None):
-    g = Graph(nodes, weights)
-    t = {}  # tfjs node → ONNX tensor
+def convert(nodes, weights, wanted, entry, shape):
+    nodes = needed(nodes, wanted, entry)
+    g = Graph(nodes)
+    t = {entry: "input"}  # tfjs node → ONNX tensor
+    g.shape["input"] = shape
     scalar = lambda i: i in weights and weights[i].size == 1
-    outputs = []
     byname = {n["name"]: n for n in nodes}
     # A bias added after a convolution belongs to it.
     bias = {}
@@ -150,18 +165,14 @@ def convert(nodes, weights, keep=None):
             return weights[byname[bias[n["name"]]]["input"][1]]
         return None
 
-    for n in topological(nodes):
+    for n in nodes:
         op, name = n["op"], n["name"]
         ins = [i.split(":")[0] for i in n.get("input", [])]
         same = attr(n, "padding") == "SAME"
         stride = (attr(n, "strides") or [1, 1, 1, 1])[1:3]
-        if op == "Const":
+        if op == "Const" or name == entry:
             continue
-        if op == "Placeholder":
-            dims = [int(d["size"]) for d in n["attr"]["shape"]["shape"]["dim"]]
-            t[name] = "input"
-            g.shape["input"] = (dims[3], dims[1], dims[2])
-        elif op in ("Conv2D", "_FusedConv2D"):
+        if op in ("Conv2D", "_FusedConv2D"):
             w = weights[ins[1]].transpose(3, 2, 0, 1)
             fused = attr(n, "fused_ops", []) if op == "_FusedConv2D" else []
             b = weights[ins[2]].reshape(-1) if "BiasAdd" in fused else taken(n)
@@ -257,12 +268,11 @@ def convert(nodes, weights, keep=None):
             t[name] = t[ins[0]]
         else:
             sys.exit(f"{name}: no {op} here")
-        if name not in g.users:
-            outputs.append((name, t[name]))
-    return g, outputs
+    return g, t
 
 
-def topological(nodes):
+def needed(nodes, wanted, entry):
+    """The nodes between the entry and what is wanted, each after those it reads."""
     done, order, byname = set(), [], {n["name"]: n for n in nodes}
 
     def visit(n):
@@ -276,23 +286,24 @@ def topological(nodes):
                 order.append(n)
                 continue
             stack.append((n, True))
+            if n["name"] == entry:
+                continue
             for i in n.get("input", []):
                 m = byname.get(i.split(":")[0])
                 if m is not None and m["name"] not in done:
                     stack.append((m, False))
-    for n in nodes:
-        visit(n)
+    for name in wanted:
+        visit(byname[name])
     return order
 
 
 def main():
     source, target = sys.argv[1:]
-    for file, (stem, names) in NETWORKS.items():
+    for file, (stem, names, entry, shape) in NETWORKS.items():
         nodes, weights = load(os.path.join(source, stem))
-        g, outs = convert(nodes, weights)
+        g, outs = convert(nodes, weights, names, entry, shape)
         # One output: every value asked for, channel by channel, in this order.
         # OpenCV runs the whole network again for each output it is asked for.
-        outs = {node: tensor for node, tensor in outs}
         flat = [g.emit("Reshape", [outs[n], g.const(np.array([1, -1], np.int64))], (int(np.prod(g.shape[outs[n]])),))
                 for n in names]
         size = sum(g.shape[f][0] for f in flat)

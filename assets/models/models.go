@@ -21,8 +21,11 @@ var files embed.FS
 // Names of the embedded networks.
 const (
 	Detector = "detector" // faces in a picture
-	Mesh     = "mesh"     // points on one face
 	Person   = "person"   // who stands out from the surroundings
+	Mesh     = "mesh"     // points on one face, and features for those that look closer:
+	Lips     = "lips"
+	LeftEye  = "lefteye" // left in the picture
+	RightEye = "righteye"
 )
 
 // Read returns the named network as an ONNX file.

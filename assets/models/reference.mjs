@@ -57,13 +57,27 @@ async function run(stem, side, scale, shift, wanted) {
     // Cell by cell here, plane by plane there.
     for (let c = 0; c < channels; c++) for (let i = 0; i < cells; i++) values.push(t[i * channels + c]);
   }
-  const every = 89;
-  return { side, scale, shift, every, values: values.filter((_, i) => i % every === 0).map((v) => +v.toPrecision(7)) };
+  return values.map((v) => +v.toPrecision(7));
 }
 
+// Every so many values are plenty to tell.
+const every = 89;
+const rows = (values, n) => Array.from({ length: values.length / n }, (_, i) => values.slice(i * n, i * n + n));
+const some = (values) => ({ every, values: values.filter((_, i) => i % every === 0) });
+
+const mesh = await run('facemesh-attention', 192, 1 / 255, 0, [
+  ['Identity_4', 1, 1404], ['Identity', 1, 1], ['Identity_3', 1, 160],
+  ['Identity_1', 1, 142], ['Identity_2', 1, 10], ['Identity_5', 1, 142], ['Identity_6', 1, 10]]);
 console.log(JSON.stringify({
-  detector: await run('blazeface', 256, 2 / 255, -1, [
-    ['Identity', 256, 2], ['Identity_2', 256, 32], ['Identity_1', 64, 6], ['Identity_3', 64, 96]]),
-  mesh: await run('facemesh', 192, 1 / 255, 0, [['Identity_2', 1, 1404], ['Identity_1', 1, 1]]),
-  person: await run('selfie', 256, 1 / 255, 0, [['activation_10', 65536, 1]]),
+  detector: some(await run('blazeface', 256, 2 / 255, -1, [
+    ['Identity', 256, 2], ['Identity_2', 256, 32], ['Identity_1', 64, 6], ['Identity_3', 64, 96]])),
+  person: some(await run('selfie', 256, 1 / 255, 0, [['activation_10', 65536, 1]])),
+  // All of the points before their parts were looked at closer, and the parts.
+  points: rows(mesh.slice(0, 1404), 3),
+  presence: mesh[1404],
+  lips: rows(mesh.slice(1405, 1565), 2),
+  leftEye: rows(mesh.slice(1565, 1707), 2),
+  leftIris: rows(mesh.slice(1707, 1717), 2),
+  rightEye: rows(mesh.slice(1717, 1859), 2),
+  rightIris: rows(mesh.slice(1859, 1869), 2),
 }));

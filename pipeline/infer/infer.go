@@ -35,19 +35,31 @@ type Point struct{ X, Y float64 }
 // of the same network wait for each other. Use New, and Close when done: the
 // networks live outside Go's heap.
 type Nets struct {
-	detector, mesh, person net
+	detector, person              net
+	mesh, lips, leftEye, rightEye net
+
+	meshMu   sync.Mutex
+	meshWork meshScratch // under meshMu
 }
 
 // New returns Nets with nothing loaded.
 func New() *Nets {
+	head := func(name string, points, irises int) net {
+		return net{name: name, channels: features, side: partSide, values: 2 * (points + irises)}
+	}
 	return &Nets{
-		detector: net{name: models.Detector, side: detectorSide, values: detectorValues},
-		mesh:     net{name: models.Mesh, side: meshSide, values: meshValues},
-		person:   net{name: models.Person, side: PersonSide, values: PersonSide * PersonSide},
+		detector: net{name: models.Detector, channels: 3, side: detectorSide, values: detectorValues},
+		person:   net{name: models.Person, channels: 3, side: PersonSide, values: PersonSide * PersonSide},
+		mesh:     net{name: models.Mesh, channels: 3, side: meshSide, values: meshValues},
+		lips:     head(models.Lips, len(lipPoints), 0),
+		leftEye:  head(models.LeftEye, len(leftEyePoints), irisPoints),
+		rightEye: head(models.RightEye, len(rightEyePoints), irisPoints),
 	}
 }
 
-func (n *Nets) all() [3]*net { return [3]*net{&n.detector, &n.mesh, &n.person} }
+func (n *Nets) all() [6]*net {
+	return [6]*net{&n.detector, &n.person, &n.mesh, &n.lips, &n.leftEye, &n.rightEye}
+}
 
 // Close frees the networks. Later calls answer with an error. Closing twice is
 // harmless.
@@ -62,6 +74,9 @@ func (n *Nets) Close() error {
 // Wipe overwrites what the networks still hold of the last picture: their
 // inputs and, by running them on black, all they computed from it.
 func (n *Nets) Wipe() error {
+	n.meshMu.Lock()
+	clear(n.meshWork.features)
+	n.meshMu.Unlock()
 	for _, m := range n.all() {
 		if err := m.wipe(); err != nil {
 			return err
@@ -72,9 +87,10 @@ func (n *Nets) Wipe() error {
 
 // net is one network with its input; its fields are used under mu.
 type net struct {
-	name   string
-	side   int // the input is 3 × side × side, planes of red, green and blue
-	values int // in the output
+	name     string
+	channels int // the input is channels × side × side, plane by plane
+	side     int
+	values   int // in the output
 
 	mu     sync.Mutex
 	loaded bool
@@ -100,7 +116,7 @@ func (m *net) load() error {
 	if err != nil {
 		return fmt.Errorf("infer: load network %q: %w", m.name, err)
 	}
-	blob := gocv.NewMatWithSizes([]int{1, 3, m.side, m.side}, gocv.MatTypeCV32F)
+	blob := gocv.NewMatWithSizes([]int{1, m.channels, m.side, m.side}, gocv.MatTypeCV32F)
 	input, err := blob.DataPtrFloat32()
 	if err != nil {
 		return errors.Join(fmt.Errorf("infer: input of network %q: %w", m.name, err), blob.Close(), dnn.Close())
