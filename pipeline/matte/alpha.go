@@ -1,5 +1,8 @@
 package matte
 
+// #include "kernels.h"
+import "C"
+
 import "math"
 
 // dataAlpha estimates each mixed pixel's alpha from its own colour: the
@@ -21,61 +24,76 @@ func (r *renderer) dataAlpha() {
 			sure[i] = r.u2[i]
 		}
 	}
-	for i := range n {
+	r.mix = r.mix[:0]
+	for i, k := range r.kind {
 		r.al[i], r.va[i], r.res[i] = float32(r.m[i]), 9, 1e8
-		r.tint[i] = 1
+		if k == pixelMixed {
+			r.mix = append(r.mix, r.mixture(i))
+		}
 	}
 	// Guesses are local means of the sure person, from planes of C·sure and
 	// sure. They vary slowly: half and quarter size are plenty.
-	var mean, half, quarter, blurred [4][]float32
+	var half, quarter, blurred [4][]float32
 	hw, hh := (w+1)/2, (h+1)/2
 	qw, qh := (hw+1)/2, (hh+1)/2
-	for i := range mean {
-		mean[i], half[i], quarter[i] = r.k.f32.take(n), r.k.f32.take(hw*hh), r.k.f32.take(qw*qh)
-		blurred[i] = r.k.f32.take(n)
+	for i := range half {
+		half[i], quarter[i], blurred[i] = r.k.f32.take(hw*hh), r.k.f32.take(qw*qh), r.k.f32.take(n)
 	}
-	r.weigh(mean, sure)
-	for i := range mean {
-		shrinkPlane(half[i], mean[i], w, h)
+	halves(hh, func(lo, hi int) {
+		C.yz_half_weighed(f32(half[0]), f32(half[1]), f32(half[2]), f32(half[3]), f32(r.c[0]), f32(r.c[1]), f32(r.c[2]), u8(sure),
+			C.int(w), C.int(h), C.int(hw), C.int(lo), C.int(hi))
+	})
+	for i := range quarter {
 		shrinkPlane(quarter[i], half[i], hw, hh)
 	}
 	for _, sigma := range [2]float64{2.5, 6} {
 		for i := range half {
-			gaussian(blurred[i][:hw*hh], half[i], r.tmp, hw, hh, sigma/2, true)
+			gaussian(blurred[i], half[i], hw, hh, sigma/2, true)
 		}
-		r.tryGuess(blurred, hw, hh, 2)
+		r.guessMeans(blurred, hw, hh, 2)
 	}
 	for _, sigma := range [2]float64{15, 40} {
 		for i := range quarter {
-			gaussian(blurred[i][:qw*qh], quarter[i], r.tmp, qw, qh, sigma/4, true)
+			gaussian(blurred[i], quarter[i], qw, qh, sigma/4, true)
 		}
-		r.tryGuess(blurred, qw, qh, 4)
+		r.guessMeans(blurred, qw, qh, 4)
 	}
 	// The nearest sure pixel, slightly smoothed.
-	for i := range mean {
-		box(blurred[i], mean[i], r.tmp, w, h, 1, true)
-	}
-	chamfer(r.tmp, r.label, sure, w, h)
-	halves(h, func(lo, hi int) {
-		for i := lo * w; i < hi*w; i++ {
-			if r.kind[i] != pixelMixed || r.label[i] < 0 {
-				continue
-			}
-			j := r.label[i]
-			k := 1 / max(blurred[3][j], 1e-6)
-			r.guess(i, blurred[0][j]*k, blurred[1][j]*k, blurred[2][j]*k)
+	for ch := range r.c {
+		for i, v := range sure {
+			r.tmp2[i] = r.c[ch][i] * float32(v)
 		}
+		box(blurred[ch], r.tmp2, w, h, 1, true)
+	}
+	for i, v := range sure {
+		r.tmp2[i] = float32(v)
+	}
+	box(blurred[3], r.tmp2, w, h, 1, true)
+	chamfer(r.tmp, r.label, sure, w, h)
+	halves(len(r.mix), func(lo, hi int) {
+		C.yz_guess_nearest(mixed(r.mix), C.int(lo), C.int(hi), i32(r.label), f32(blurred[0]), f32(blurred[1]), f32(blurred[2]), f32(blurred[3]))
 	})
+	for i := range r.mix {
+		m := &r.mix[i]
+		r.al[m.at], r.va[m.at], r.res[m.at] = float32(m.alpha), float32(m._var), float32(m.res)
+	}
 }
 
-// weigh writes C·sure and sure to the planes.
-func (r *renderer) weigh(mean [4][]float32, sure []uint8) {
-	w, h := r.w, r.h
-	halves(h, func(lo, hi int) {
-		for i := lo * w; i < hi*w; i++ {
-			v := float32(sure[i])
-			mean[0][i], mean[1][i], mean[2][i], mean[3][i] = r.c[0][i]*v, r.c[1][i]*v, r.c[2][i]*v, v
-		}
+// mixture is a pixel before its first guess: whatever the mask says, hardly known.
+func (r *renderer) mixture(i int) C.yz_mixture {
+	m := C.yz_mixture{at: C.int32_t(i), alpha: C.float(r.m[i]), _var: 9, res: 1e8}
+	for ch := range 3 {
+		m.c[ch], m.b[ch], m.inv[ch] = C.float(r.c[ch][i]), C.float(r.b[ch][i]), C.float(r.inv[ch][i])
+	}
+	return m
+}
+
+// guessMeans offers every mixed pixel the local mean of the sure person, from
+// planes of w×h reduced by step.
+func (r *renderer) guessMeans(p [4][]float32, w, h, step int) {
+	halves(len(r.mix), func(lo, hi int) {
+		C.yz_guess_means(mixed(r.mix), C.int(lo), C.int(hi), C.int(r.w), f32(p[0]), f32(p[1]), f32(p[2]), f32(p[3]),
+			C.int(w), C.int(h), C.float(1/float32(step)))
 	})
 }
 
@@ -89,58 +107,6 @@ func shrinkPlane(dst, src []float32, w, h int) {
 			dst[y*dw+x] = (src[2*y*w+2*x] + src[2*y*w+x1] + src[y1*w+2*x] + src[y1*w+x1]) / 4
 		}
 	}
-}
-
-// tryGuess offers every mixed pixel the local mean of the sure person, from
-// planes reduced by step.
-func (r *renderer) tryGuess(p [4][]float32, w, h, step int) {
-	k := 1 / float64(step)
-	halves(r.h, func(lo, hi int) {
-		for y := lo; y < hi; y++ {
-			for x := range r.w {
-				i := y*r.w + x
-				if r.kind[i] != pixelMixed {
-					continue
-				}
-				sx, sy := (float64(x)+.5)*k-.5, (float64(y)+.5)*k-.5
-				if wt := lerp(p[3], w, h, sx, sy); wt > 2e-3 {
-					f0, f1, f2 := lerp(p[0], w, h, sx, sy)/wt, lerp(p[1], w, h, sx, sy)/wt, lerp(p[2], w, h, sx, sy)/wt
-					r.guess(i, f0, f1, f2)
-					if b0, b1, b2, n := r.wallTint(i); n > 0 && r.tint[i] == 1 {
-						r.tint[i] = (f0*b0 + f1*b1 + f2*b2) / n
-					}
-				}
-			}
-		}
-	})
-}
-
-const (
-	// texture is the deviation of a person's colour from a guess, 8-bit units:
-	// 6 % of full scale in alpha's variance, 2 % in the choice of guess.
-	textureAlpha = .06 * 255
-	textureFit   = .02 * 255
-	alphaFloor   = 4e-4 // variance that no pixel beats: F is never exact
-)
-
-// guess tries one foreground colour at pixel i.
-func (r *renderer) guess(i int, fr, fg, fb float32) {
-	b0, b1, b2 := r.b[0][i], r.b[1][i], r.b[2][i]
-	v0, v1, v2 := fr-b0, fg-b1, fb-b2
-	d0, d1, d2 := r.c[0][i]-b0, r.c[1][i]-b1, r.c[2][i]-b2
-	w0, w1, w2 := r.inv[0][i], r.inv[1][i], r.inv[2][i]
-	n := v0*v0*w0 + v1*v1*w1 + v2*v2*w2
-	a := clamp01((d0*v0*w0 + d1*v1*w1 + d2*v2*w2) / max(n, 1e-3))
-	t := a * a * textureFit * textureFit
-	e0, e1, e2 := d0-a*v0, d1-a*v1, d2-a*v2
-	res := e0*e0/(1/w0+t) + e1*e1/(1/w1+t) + e2*e2/(1/w2+t)
-	if res >= r.res[i]-.5 {
-		return
-	}
-	vv := v0*v0 + v1*v1 + v2*v2
-	r.res[i] = res
-	r.al[i] = a
-	r.va[i] = min(1/max(n, 1e-3)+a*a*(textureAlpha*textureAlpha/3)/max(vv, 1)+alphaFloor, 9)
 }
 
 // narrow takes out of the band what the data already decides: deep pixels that
@@ -160,7 +126,7 @@ func (r *renderer) narrow() {
 	grow(mixed, mixed, r.u2, w, h, 1)
 	r.rooted(mixed)
 	// Outside the band alpha is the mask's.
-	box(r.tmp2, r.al, r.tmp, w, h, 1, false)
+	box(r.tmp2, r.al, w, h, 1, false)
 	u := r.unit
 	for y := range h {
 		deep := 4 * u

@@ -1,5 +1,8 @@
 package matte
 
+// #include "kernels.h"
+import "C"
+
 import "image"
 
 // compose makes the images. The person's light in a mixed pixel is what is
@@ -12,40 +15,52 @@ func (r *renderer) compose(bg [3]float32, keep bool) *Portrait {
 	if r.Method == MethodPlate {
 		p.PlateCut = image.NewRGBA(rect)
 	}
+	one := [3]float32{1, 1, 1}
+	fill := [4]uint8{to8(bg[0]), to8(bg[1]), to8(bg[2]), 255}
 	halves(h, func(lo, hi int) {
-		for i := lo * w; i < hi*w; i++ {
+		lo, hi = lo*w, hi*w
+		C.yz_grey(u8(p.Alpha.Pix), f32(r.alpha), C.int(lo), C.int(hi))
+		pack(p.Cut, r.c, one, lo, hi)
+		if p.PlateCut != nil {
+			pack(p.PlateCut, r.b, one, lo, hi)
+		}
+		copy(p.RGBA.Pix[4*lo:4*hi], p.Cut.Pix[4*lo:4*hi])
+		if keep {
+			return
+		}
+		for i, k := range r.kind[lo:hi] {
+			if k == pixelBack {
+				copy(p.RGBA.Pix[4*(lo+i):], fill[:])
+			}
+		}
+	})
+	if keep {
+		return p
+	}
+	halves(len(r.mix), func(lo, hi int) {
+		for u := range r.mix[lo:hi] {
+			m := &r.mix[lo+u]
+			i := int(m.at)
+			if r.kind[i] != pixelMixed {
+				continue
+			}
 			a := r.alpha[i]
-			p.Alpha.Pix[i] = uint8(a*255 + .5)
-			o := 4 * i
-			p.RGBA.Pix[o+3], p.Cut.Pix[o+3] = 255, 255
 			var own [3]float32
-			for ch := range 3 {
-				c, b := r.c[ch][i], r.b[ch][i]
-				cut := to8(c)
-				p.Cut.Pix[o+ch] = cut
-				if p.PlateCut != nil {
-					p.PlateCut.Pix[o+ch] = to8(b)
-				}
-				if keep {
-					p.RGBA.Pix[o+ch] = cut
-					continue
-				}
-				own[ch] = min(max(c-(1-a)*b, 0), 255*a)
+			for ch := range own {
+				own[ch] = min(max(r.c[ch][i]-(1-a)*r.b[ch][i], 0), 255*a)
 			}
-			if !keep {
-				if r.kind[i] == pixelMixed {
-					r.despill(i, a, &own)
-				}
-				for ch, v := range own {
-					p.RGBA.Pix[o+ch] = to8(v + (1-a)*bg[ch])
-				}
-			}
-			if p.PlateCut != nil {
-				p.PlateCut.Pix[o+3] = 255
+			r.despill(m, a, &own)
+			for ch, v := range own {
+				p.RGBA.Pix[4*i+ch] = to8(v + (1-a)*bg[ch])
 			}
 		}
 	})
 	return p
+}
+
+// pack writes the pixels [lo, hi) of three planes, each under a gain.
+func pack(m *image.RGBA, p [3][]float32, gain [3]float32, lo, hi int) {
+	C.yz_pack(u8(m.Pix), f32(p[0]), f32(p[1]), f32(p[2]), f32(gain[:]), logOffset, C.int(lo), C.int(hi))
 }
 
 // despillShare of the excess is taken: before red all of it is best, before a
@@ -55,12 +70,16 @@ const despillShare = .5
 // despill takes the wall's colour out of a mixed pixel's own light as far as the
 // person nearby has less of it: what the wall throws on the rim, and what an
 // alpha a little too large left there.
-func (r *renderer) despill(i int, a float32, own *[3]float32) {
-	b0, b1, b2, n := r.wallTint(i)
+func (r *renderer) despill(m *C.yz_mixture, a float32, own *[3]float32) {
+	b0, b1, b2, n := r.wallTint(int(m.at))
 	if n == 0 || a < .01 {
 		return
 	}
-	excess := despillShare * ((own[0]*b0+own[1]*b1+own[2]*b2)/n - a*max(r.tint[i], 0))
+	share := float32(1)
+	if m.found != 0 {
+		share = max((float32(m.person[0])*b0+float32(m.person[1])*b1+float32(m.person[2])*b2)/n, 0)
+	}
+	excess := despillShare * ((own[0]*b0+own[1]*b1+own[2]*b2)/n - a*share)
 	if excess <= 0 {
 		return
 	}

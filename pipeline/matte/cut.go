@@ -1,5 +1,8 @@
 package matte
 
+// #include "kernels.h"
+import "C"
+
 // The cut: the mask u in [0, 1] that minimises
 //
 //	Σ f·u + Σ wx·|∂x u| + Σ wy·|∂y u|
@@ -20,9 +23,10 @@ type cutField struct {
 	mid             int       // first row of the lower half; 0 without halves
 	edgeBar, edgePy []float32 // the border rows as of the last exchange
 
-	lean  []int8 // of each tile: −1 backdrop, +1 person, 0 open
-	live  []bool // the tile iterates
-	spans [][]cutSpan
+	lean  []int8  // of each tile: −1 backdrop, +1 person, 0 open
+	live  []bool  // the tile iterates
+	spans []int32 // x0, x1 and whether open, of each span
+	first []int32 // where the spans of each row of tiles begin, and their end
 }
 
 const cutStep = .35
@@ -35,10 +39,8 @@ const (
 	cutSettled = 1
 )
 
-type cutSpan struct {
-	x0, x1 int
-	open   bool // the tile above does not iterate: its lower duals are ours
-}
+// A span is a run of live tiles. It is open where the tiles above do not
+// iterate: then their lower duals are the span's.
 
 // plan finds the spans of each tile row that must iterate and settles the rest.
 func (c *cutField) plan() {
@@ -46,7 +48,7 @@ func (c *cutField) plan() {
 	tw, th := (w+cutTile-1)/cutTile, (h+cutTile-1)/cutTile
 	if cap(c.lean) < tw*th {
 		c.lean, c.live = make([]int8, tw*th), make([]bool, tw*th)
-		c.spans = make([][]cutSpan, th)
+		c.first = make([]int32, th+1)
 	}
 	lean, live := c.lean[:tw*th], c.live[:tw*th]
 	for t := range lean {
@@ -93,23 +95,24 @@ func (c *cutField) plan() {
 			}
 		}
 	}
+	c.spans = c.spans[:0]
 	for ty := range th {
-		list := c.spans[ty][:0]
+		c.first[ty] = int32(len(c.spans) / 3)
 		for tx := range tw {
 			t := ty*tw + tx
 			if !live[t] {
 				continue
 			}
-			open := ty > 0 && !live[t-tw]
-			x0, x1 := tx*cutTile, min((tx+1)*cutTile, w)
-			if n := len(list); n > 0 && list[n-1].x1 == x0 && list[n-1].open == open {
-				list[n-1].x1 = x1
+			open := int32(b2u(ty > 0 && !live[t-tw]))
+			x0, x1 := int32(tx*cutTile), int32(min((tx+1)*cutTile, w))
+			if n := len(c.spans); n > 3*int(c.first[ty]) && c.spans[n-2] == x0 && c.spans[n-1] == open {
+				c.spans[n-2] = x1
 			} else {
-				list = append(list, cutSpan{x0, x1, open})
+				c.spans = append(c.spans, x0, x1, open)
 			}
 		}
-		c.spans[ty] = list
 	}
+	c.first[th] = int32(len(c.spans) / 3)
 	copy(c.bar, c.u)
 }
 
@@ -142,78 +145,7 @@ func (c *cutField) iterate(passes int) {
 // masks of rows y and y+1, so one sweep updates the duals of a row and then its
 // mask.
 func (c *cutField) sweep(y0, y1, passes int) {
-	for range passes {
-		for y := y0; y < y1; y++ {
-			spans := c.spans[y/cutTile]
-			for _, s := range spans {
-				if s.open && y%cutTile == 0 {
-					c.dualDown(y-1, s.x0, s.x1)
-				}
-				c.dualDown(y, s.x0, s.x1)
-				c.dualAcross(y, max(s.x0-1, 0), s.x1)
-			}
-			for _, s := range spans {
-				c.primal(y, s.x0, s.x1)
-			}
-		}
-	}
-}
-
-func (c *cutField) dualDown(y, x0, x1 int) {
-	w := c.w
-	if y+1 >= c.h {
-		return
-	}
-	o := y * w
-	bar, next := c.bar[o+x0:o+x1], c.bar[o+w+x0:o+w+x1]
-	if y+1 == c.mid {
-		next = c.edgeBar[x0:x1]
-	}
-	py, wy, down := c.py[o+x0:o+x1], c.wy[o+x0:o+x1], c.down[o+x0:o+x1]
-	next, py, wy, down = next[:len(bar)], py[:len(bar)], wy[:len(bar)], down[:len(bar)]
-	for x, b := range bar {
-		py[x] = max(min(py[x]+cutStep*(next[x]-b), wy[x]), -down[x])
-	}
-}
-
-func (c *cutField) dualAcross(y, x0, x1 int) {
-	o := y * c.w
-	x1 = min(x1, c.w-1)
-	if x1 <= x0 {
-		return
-	}
-	bar := c.bar[o+x0 : o+x1+1]
-	px, wx := c.px[o+x0:o+x1], c.wx[o+x0:o+x1]
-	px, wx = px[:len(bar)-1], wx[:len(bar)-1]
-	left := bar[0]
-	for x, k := range wx {
-		right := bar[x+1]
-		px[x] = max(min(px[x]+cutStep*(right-left), k), -k)
-		left = right
-	}
-}
-
-func (c *cutField) primal(y, x0, x1 int) {
-	w := c.w
-	o := y * w
-	u, bar, f := c.u[o+x0:o+x1], c.bar[o+x0:o+x1], c.f[o+x0:o+x1]
-	px, py := c.px[o+x0:o+x1], c.py[o+x0:o+x1]
-	bar, f, px, py = bar[:len(u)], f[:len(u)], px[:len(u)], py[:len(u)]
-	above := c.still[:len(u)] // zeros: nothing flows in from above the image
-	if y == c.mid {
-		above = c.edgePy[x0:x1][:len(u)]
-	} else if y > 0 {
-		above = c.py[o-w+x0 : o-w+x1][:len(u)]
-	}
-	var left float32
-	if x0 > 0 {
-		left = c.px[o+x0-1]
-	}
-	for x, was := range u {
-		d := px[x] + py[x] - left - above[x]
-		left = px[x]
-		n := min(max(was+cutStep*(d-f[x]), 0), 1)
-		bar[x] = 2*n - was
-		u[x] = n
-	}
+	C.yz_cut_sweep(f32(c.f), f32(c.wx), f32(c.wy), f32(c.down), f32(c.u), f32(c.bar), f32(c.px), f32(c.py),
+		f32(c.edgeBar), f32(c.edgePy), f32(c.still), i32(c.spans), i32(c.first),
+		C.int(c.w), C.int(c.h), C.int(y0), C.int(y1), C.int(c.mid), cutTile, cutStep, C.int(passes))
 }

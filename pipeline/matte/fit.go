@@ -1,5 +1,8 @@
 package matte
 
+// #include "kernels.h"
+import "C"
+
 // The light model. What the plate looked like and what the backdrop looks like
 // now differ by exposure, by lamps and by the shadow the person casts: a
 // smooth field in the log ratio of frame to plate. lightFit finds that field
@@ -9,8 +12,7 @@ package matte
 // three times.
 type lightFit struct {
 	level [3]fitLevel
-	mom   [15][]float64
-	tmp   []float64
+	mom   []float64 // moments of each cell, 16 or 4 beside each other
 	seen  []float32 // in cells of the first level: 1 where the finest fit sees enough backdrop, 0 where it sees none
 }
 
@@ -33,10 +35,7 @@ func (f *lightFit) init(s *scratch, w, h int) {
 		}
 	}
 	n := f.level[0].w * f.level[0].h
-	for i := range f.mom {
-		f.mom[i] = s.f64.take(n)
-	}
-	f.tmp = s.f64.take(n)
+	f.mom = s.f64.take(n * fitLanes)
 	f.seen = s.f32.take(n)
 }
 
@@ -61,28 +60,10 @@ const (
 // deep shadow's edge are followed too.
 func (f *lightFit) run(out, rho [3][]float32, backdrop []uint8, w, h int, base [3]float32) {
 	l0 := &f.level[0]
+	rho, backdrop = [3][]float32{rho[0][:w*h], rho[1][:w*h], rho[2][:w*h]}, backdrop[:w*h]
 	halves(l0.h, func(lo, hi int) {
-		for y := lo; y < hi; y++ {
-			for x := range l0.w {
-				var n float64
-				var s [3]float64
-				for j := 2 * y; j < min(2*y+2, h); j++ {
-					for i := 2 * x; i < min(2*x+2, w); i++ {
-						if p := j*w + i; backdrop[p] != 0 {
-							n++
-							s[0] += float64(rho[0][p])
-							s[1] += float64(rho[1][p])
-							s[2] += float64(rho[2][p])
-						}
-					}
-				}
-				p := y*l0.w + x
-				l0.wt[p] = n / 4
-				for c := range s {
-					l0.v[c][p] = s[c] / max(n, 1)
-				}
-			}
-		}
+		C.yz_fit_reduce(f64(l0.wt), f64(l0.v[0]), f64(l0.v[1]), f64(l0.v[2]), f32(rho[0]), f32(rho[1]), f32(rho[2]), u8(backdrop),
+			C.int(w), C.int(h), C.int(l0.w), C.int(lo), C.int(hi))
 	})
 	for i := 1; i < len(f.level); i++ {
 		a, b := &f.level[i-1], &f.level[i]
@@ -114,15 +95,12 @@ func (f *lightFit) run(out, rho [3][]float32, backdrop []uint8, w, h int, base [
 		}
 	}
 	// Sigmas in cells of the first level: 40, 16, 6 and 2.5.
-	f.blend(l2, 10, base)
-	f.blend(l2, 4, base)
+	f.blend(l2, 10, base, nil)
+	f.blend(l2, 4, base, nil)
 	f.raise(l2, &f.level[1])
-	f.blend(&f.level[1], 3, base)
+	f.blend(&f.level[1], 3, base, nil)
 	f.raise(&f.level[1], l0)
-	f.blend(l0, 2.5, base)
-	for p, m := range f.mom[0][:l0.w*l0.h] {
-		f.seen[p] = fitShare(m)
-	}
+	f.blend(l0, 2.5, base, f.seen)
 	for _, sigma := range [...]float64{2, 1.5, 1.2} {
 		f.sharpen(l0, sigma, base)
 	}
@@ -131,70 +109,25 @@ func (f *lightFit) run(out, rho [3][]float32, backdrop []uint8, w, h int, base [
 	}
 }
 
-// fitShare is how much a scale counts that sees this share of backdrop.
-func fitShare(m float64) float32 { return clamp01(float32((m - .06) / .2)) }
-
 func (f *lightFit) raise(from, to *fitLevel) {
 	for c := range to.out {
 		upscale2(to.out[c], to.w, to.h, from.out[c], from.w, from.h)
 	}
 }
 
-// blend fits one scale and mixes it into the level's field by its weight.
-func (f *lightFit) blend(l *fitLevel, sigma float64, base [3]float32) {
-	n := l.w * l.h
-	ridge := sigma * sigma / 4
-	mom := f.mom
+// fitLanes is the length of a cell of moments: fifteen, and one to fill a register.
+const fitLanes = 16
+
+// blend fits one scale and mixes it into the level's field by the share of
+// backdrop that it sees; seen, unless nil, takes that share.
+func (f *lightFit) blend(l *fitLevel, sigma float64, base [3]float32, seen []float32) {
 	halves(l.h, func(lo, hi int) {
-		for y := lo; y < hi; y++ {
-			yy := float64(y)
-			for x := range l.w {
-				p := y*l.w + x
-				xx, wt := float64(x), l.wt[p]
-				mom[0][p] = wt
-				mom[1][p] = wt * xx
-				mom[2][p] = wt * yy
-				mom[3][p] = wt * xx * xx
-				mom[4][p] = wt * yy * yy
-				mom[5][p] = wt * xx * yy
-				for c := range 3 {
-					v := wt * l.v[c][p]
-					mom[6+3*c][p] = v
-					mom[7+3*c][p] = v * xx
-					mom[8+3*c][p] = v * yy
-				}
-			}
-		}
+		C.yz_fit_moments(f64(f.mom), f64(l.wt), f64(l.v[0]), f64(l.v[1]), f64(l.v[2]), C.int(l.w), C.int(lo), C.int(hi))
 	})
-	for i := range mom {
-		gaussian(mom[i][:n], mom[i][:n], f.tmp[:n], l.w, l.h, sigma, true)
-	}
+	gaussianCells(f.mom, l.w, l.h, fitLanes, sigma)
 	halves(l.h, func(lo, hi int) {
-		for y := lo; y < hi; y++ {
-			for x := range l.w {
-				p := y*l.w + x
-				m := mom[0][p]
-				k := fitShare(m)
-				if k <= 0 {
-					continue
-				}
-				m += 1e-9
-				mx, my := mom[1][p]/m, mom[2][p]/m
-				sxx := mom[3][p]/m - mx*mx + ridge
-				syy := mom[4][p]/m - my*my + ridge
-				sxy := mom[5][p]/m - mx*my
-				det := sxx*syy - sxy*sxy
-				dx, dy := float64(x)-mx, float64(y)-my
-				for c := range 3 {
-					mv := mom[6+3*c][p] / m
-					cx := mom[7+3*c][p]/m - mx*mv
-					cy := mom[8+3*c][p]/m - my*mv
-					v := float32(mv + ((cx*syy-cy*sxy)*dx+(cy*sxx-cx*sxy)*dy)/det)
-					v = base[c] + min(max(v-base[c], shadowFloor), shadowCeil)
-					l.out[c][p] += k * (v - l.out[c][p])
-				}
-			}
-		}
+		C.yz_fit_blend(f32(l.out[0]), f32(l.out[1]), f32(l.out[2]), f32(seen), f64(f.mom), f32(base[:]), C.int(l.w), C.int(lo), C.int(hi),
+			C.double(sigma*sigma/4), shadowFloor, shadowCeil)
 	})
 }
 
@@ -202,31 +135,12 @@ func (f *lightFit) blend(l *fitLevel, sigma float64, base [3]float32) {
 // a shadow's edge short by half its curvature times σ², which this returns.
 func (f *lightFit) sharpen(l *fitLevel, sigma float64, base [3]float32) {
 	n := l.w * l.h
-	mom := f.mom
 	halves(n, func(lo, hi int) {
-		for p := lo; p < hi; p++ {
-			wt := l.wt[p]
-			mom[0][p] = wt
-			for c := range 3 {
-				mom[1+c][p] = wt * (l.v[c][p] - float64(l.out[c][p]))
-			}
-		}
+		C.yz_fit_left(f64(f.mom), f64(l.wt), f64(l.v[0]), f64(l.v[1]), f64(l.v[2]), f32(l.out[0]), f32(l.out[1]), f32(l.out[2]), C.int(lo), C.int(hi))
 	})
-	for i := range 4 {
-		gaussian(mom[i][:n], mom[i][:n], f.tmp[:n], l.w, l.h, sigma, true)
-	}
+	gaussianCells(f.mom, l.w, l.h, 4, sigma)
 	halves(n, func(lo, hi int) {
-		for p := lo; p < hi; p++ {
-			m := mom[0][p]
-			k := float64(fitShare(m))
-			if k <= 0 {
-				continue
-			}
-			for c := range 3 {
-				v := l.out[c][p] + float32(k*mom[1+c][p]/m)
-				l.out[c][p] = base[c] + min(max(v-base[c], shadowFloor), shadowCeil)
-			}
-		}
+		C.yz_fit_add(f32(l.out[0]), f32(l.out[1]), f32(l.out[2]), f64(f.mom), f32(base[:]), C.int(lo), C.int(hi), shadowFloor, shadowCeil)
 	})
 }
 

@@ -49,7 +49,7 @@ func wallBasis(u, v float64) [wallTerms]float64 {
 func guessBackdrop(k *scratch, frame *image.RGBA, area Rect, hd head, w, h int) (*frameBackdrop, error) {
 	n := w * h
 	c := k.planes(n)
-	resample(c, w, h, frameRows(frame), frame.Rect.Dx(), frame.Rect.Dy(), area)
+	resample(c, w, h, framePixels{frame}, area)
 	logs := newLogTable()
 	for ch := range c {
 		for i, v := range c[ch] {
@@ -146,7 +146,7 @@ func guessBackdrop(k *scratch, frame *image.RGBA, area Rect, hd head, w, h int) 
 // at three box sizes.
 func (b *frameBackdrop) measureNoise(k *scratch, c [3][]float32, in []uint8, w, h int, at func(x, y int) (float64, float64)) {
 	n := w * h
-	res, slow, tmp := k.planes(n), k.f32.take(n), k.f32.take(n)
+	res, slow := k.planes(n), k.f32.take(n)
 	wt, wts := k.f32.take(n), k.f32.take(n)
 	for y := range h {
 		for x := range w {
@@ -162,13 +162,13 @@ func (b *frameBackdrop) measureNoise(k *scratch, c [3][]float32, in []uint8, w, 
 			wt[i] = float32(b2u(in[i] != 0 && off <= wallOutlier))
 		}
 	}
-	box(wts, wt, tmp, w, h, 20, true)
+	box(wts, wt, w, h, 20, true)
 	for ch := range res {
 		r := res[ch]
 		for i := range r {
 			r[i] *= wt[i]
 		}
-		box(slow, r, tmp, w, h, 20, true)
+		box(slow, r, w, h, 20, true)
 		for i := range r {
 			r[i] -= wt[i] * slow[i] / max(wts[i], 1e-6)
 		}
@@ -178,12 +178,12 @@ func (b *frameBackdrop) measureNoise(k *scratch, c [3][]float32, in []uint8, w, 
 		b.sizes[s] = float64(2*r+1) * scale
 		var sum sym3
 		var cnt float64
-		box(wts, wt, tmp, w, h, r, true)
+		box(wts, wt, w, h, r, true)
 		boxed := res
 		if r > 0 {
 			boxed = k.planes(n)
 			for ch := range boxed {
-				box(boxed[ch], res[ch], tmp, w, h, r, true)
+				box(boxed[ch], res[ch], w, h, r, true)
 			}
 		}
 		for i, v := range wts {

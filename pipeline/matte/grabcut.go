@@ -70,7 +70,7 @@ func (c *cutter) grab() error {
 	for ch := range rgb {
 		rgb[ch] = c.k.f32.take(w * h)
 	}
-	resample(rgb, w, h, frameRows(c.frame), c.frame.Rect.Dx(), c.frame.Rect.Dy(), c.area)
+	resample(rgb, w, h, framePixels{c.frame}, c.area)
 	labels := c.k.u8.take(w * h)
 	c.seeds(labels, w)
 	if err := grabCut(rgb, labels, w, h); err != nil {
@@ -86,7 +86,7 @@ func (c *cutter) grab() error {
 			c.soft[y*c.w+x] = lerp(small, w, h, (float64(x)+.5)*kx-.5, (float64(y)+.5)*ky-.5)
 		}
 	}
-	gaussian(c.soft, c.soft, c.tmp, c.w, c.h, max(.5/k, 1), false)
+	gaussian(c.soft, c.soft, c.w, c.h, max(.5/k, 1), false)
 	for i, v := range c.soft {
 		c.mask[i] = b2u(v > .5)
 	}
@@ -178,7 +178,7 @@ func (c *cutter) surroundings(m *Matter) *paintedBackdrop {
 	b := &paintedBackdrop{area: c.area, w: w, h: h, colour: m.seg.planes(n), square: m.seg.planes(n)}
 	known := c.mtmp
 	shrink(known, c.back, c.mtmp2, w, h, 2)
-	resample(c.rho, w, h, frameRows(c.frame), c.frame.Rect.Dx(), c.frame.Rect.Dy(), c.area)
+	resample(c.rho, w, h, framePixels{c.frame}, c.area)
 	seen := c.dist
 	spread := func(dst, src [3][]float32, sigmas ...float64) {
 		for ch := range dst {
@@ -188,12 +188,12 @@ func (c *cutter) surroundings(m *Matter) *paintedBackdrop {
 			seen[i] = float32(v)
 		}
 		for _, sigma := range sigmas {
-			gaussian(c.tmp2, seen, c.tmp, w, h, sigma, true)
+			gaussian(c.tmp2, seen, w, h, sigma, true)
 			for ch := range dst {
 				for i, v := range src[ch] {
 					c.box[ch][i] = v * seen[i]
 				}
-				gaussian(c.box[ch], c.box[ch], c.tmp, w, h, sigma, true)
+				gaussian(c.box[ch], c.box[ch], w, h, sigma, true)
 				for i, wt := range c.tmp2 {
 					if k := min(max((wt-.02)/.1, 0), 1); k > 0 {
 						dst[ch][i] += k * (c.box[ch][i]/wt - dst[ch][i])

@@ -15,6 +15,9 @@
 // sessions, files or people, and it must not log.
 package matte
 
+// #include "kernels.h"
+import "C"
+
 import (
 	"errors"
 	"fmt"
@@ -73,6 +76,7 @@ type Portrait struct {
 type Matter struct {
 	seg  scratch // lives from Segment to the next Segment
 	work scratch // lives within one call
+	mix  []C.yz_mixture
 	gen  uint64
 }
 
@@ -85,6 +89,7 @@ func (m *Matter) Wipe() {
 	m.gen++
 	m.seg.wipe()
 	m.work.wipe()
+	clear(m.mix[:cap(m.mix)])
 }
 
 // scratch hands out the same buffers in the same order on every run.

@@ -15,6 +15,9 @@ func (m mat3) norm2(r, g, b float32) float32 {
 	return x*x + y*y + z*z
 }
 
+// values are rr, rg, rb, gg, gb, bb.
+func (m mat3) values() [6]float32 { return [6]float32{m.rr, m.rg, m.rb, m.gg, m.gb, m.bb} }
+
 // whitener returns the inverse square root of a covariance: vectors it is
 // applied to come out in standard deviations, uncorrelated. The eigenvectors
 // come from cyclic Jacobi rotations.

@@ -1,5 +1,8 @@
 package matte
 
+// #include "kernels.h"
+import "C"
+
 import (
 	"crypto/sha256"
 	"encoding/binary"
@@ -162,7 +165,18 @@ func (p *Plate) variance(x, y, size float64) [3]float32 {
 }
 
 func (p *Plate) sample(dst [3][]float32, w, h int, region Rect) {
-	resample(dst, w, h, p.rows, p.W, p.H, region)
+	resample(dst, w, h, platePixels{p}, region)
+}
+
+type platePixels struct{ *Plate }
+
+func (p platePixels) size() (w, h int) { return p.W, p.H }
+func (p platePixels) channels() int    { return 3 }
+
+func (p platePixels) add(acc []float32, y, x0, x1 int, weight float32) {
+	row := p.mean[3*(y*p.W+x0) : 3*(y*p.W+x1)]
+	acc = acc[:len(row)]
+	C.yz_add_u16(f32(acc), u16(row), C.float(weight/meanUnit), C.int(len(row)))
 }
 
 func (p *Plate) rows(dst []float32, y, x0, x1 int) {

@@ -1,5 +1,8 @@
 package matte
 
+// #include "kernels.h"
+import "C"
+
 import (
 	"errors"
 	"fmt"
@@ -35,6 +38,7 @@ func (m *Matter) Render(seg *Segmentation, crop Rect, outW, outH int, bg color.R
 	r.sample()
 	r.trimap()
 	r.dataAlpha()
+	m.mix = r.mix
 	r.narrow()
 	r.solve()
 	return r.compose(opaque(bg), keep), nil
@@ -54,16 +58,16 @@ type renderer struct {
 	c, b  [3][]float32 // frame and fitted plate
 	flat  *image.RGBA  // plate under one gain per channel
 	alpha []float32
-	m     []uint8   // mask at output size
-	st    []float32 // 0 weak .. 1 strong contrast
-	din   []float32 // depth inside the mask
-	dout  []float32 // distance outside it
-	thin  []uint8   // hair that shows the wall's colour between single hairs
-	kind  []uint8   // pixelBack, pixelPerson, pixelMixed
-	al    []float32 // alpha from the pixel's own colour
-	va    []float32 // its variance
-	res   []float32 // squared deviation of the colour from the mixing line
-	tint  []float32 // share of the wall's colour that the person nearby has
+	m     []uint8        // mask at output size
+	st    []float32      // 0 weak .. 1 strong contrast
+	din   []float32      // depth inside the mask
+	dout  []float32      // distance outside it
+	thin  []uint8        // hair that shows the wall's colour between single hairs
+	kind  []uint8        // pixelBack, pixelPerson, pixelMixed
+	al    []float32      // alpha from the pixel's own colour
+	va    []float32      // its variance
+	res   []float32      // squared deviation of the colour from the mixing line
+	mix   []C.yz_mixture // the band's pixels
 	inv   [3][]float32
 	tmp   []float32
 	tmp2  []float32
@@ -89,7 +93,7 @@ const (
 func newRenderer(m *Matter, s *Segmentation, crop Rect, w, h int) *renderer {
 	k := &m.work
 	n := w * h
-	r := &renderer{Segmentation: s, k: k, crop: crop, w: w, h: h}
+	r := &renderer{Segmentation: s, k: k, crop: crop, w: w, h: h, mix: m.mix[:0]}
 	zx, zy := float64(w)/crop.W, float64(h)/crop.H
 	r.cx = float32((s.face.cx - crop.X) * zx)
 	r.fy = float32((s.face.fy - crop.Y) * zy)
@@ -97,7 +101,7 @@ func newRenderer(m *Matter, s *Segmentation, crop Rect, w, h int) *renderer {
 	r.chin = float32((s.face.chin - crop.Y) * zy)
 	r.unit = r.fw / 200
 	r.c, r.b, r.inv = k.planes(n), k.planes(n), k.planes(n)
-	for _, p := range []*[]float32{&r.alpha, &r.st, &r.din, &r.dout, &r.al, &r.va, &r.res, &r.tint, &r.tmp, &r.tmp2, &r.plane} {
+	for _, p := range []*[]float32{&r.alpha, &r.st, &r.din, &r.dout, &r.al, &r.va, &r.res, &r.tmp, &r.tmp2, &r.plane} {
 		*p = k.f32.take(n)
 	}
 	for _, p := range []*[]uint8{&r.m, &r.thin, &r.kind, &r.u1, &r.u2, &r.u3} {
@@ -124,40 +128,31 @@ func axisAt(n int, first, step float64, size int) (at []int32, frac []float32) {
 // stretch samples a working plane at every output pixel, bilinearly.
 func (r *renderer) stretch(dst, src []float32) {
 	s := r.Segmentation
+	src, dst = src[:s.w*s.h], dst[:r.w*r.h]
 	halves(r.h, func(lo, hi int) {
-		line := make([]float32, s.w)
-		for y := lo; y < hi; y++ {
-			j, fy := int(r.atY[y]), r.fracY[y]
-			a, b := src[j*s.w:(j+1)*s.w], src[(j+1)*s.w:(j+2)*s.w]
-			for i, v := range a {
-				line[i] = v + (b[i]-v)*fy
-			}
-			d := dst[y*r.w : y*r.w+r.w]
-			for x, i := range r.atX[:len(d)] {
-				v := line[i]
-				d[x] = v + (line[i+1]-v)*r.fracX[x]
-			}
-		}
+		line := make([]float32, s.w+1)
+		C.yz_stretch(f32(dst), f32(src), C.int(s.w), i32(r.atX), f32(r.fracX), i32(r.atY), f32(r.fracY), f32(line), C.int(r.w), C.int(lo), C.int(hi))
 	})
 }
 
 // sample resamples frame, plate, light and noise to the output.
 func (r *renderer) sample() {
 	f, s := r.frame, r.Segmentation
-	resample(r.c, r.w, r.h, frameRows(f), f.Rect.Dx(), f.Rect.Dy(), r.crop)
+	resample(r.c, r.w, r.h, framePixels{f}, r.crop)
 	r.wall.sample(r.b, r.w, r.h, r.crop)
 	r.flatten()
 	gain := r.k.f32.take(s.w * s.h)
 	for ch := range r.b {
-		for i, v := range r.fit[ch] {
-			gain[i] = float32(math.Exp(float64(v)))
-		}
+		fit := r.fit[ch]
+		halves(len(fit), func(lo, hi int) {
+			for i, v := range fit[lo:hi] {
+				gain[lo+i] = float32(math.Exp(float64(v)))
+			}
+		})
 		r.stretch(r.tmp, gain)
 		b, g := r.b[ch], r.tmp
 		halves(r.w*r.h, func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				b[i] = min(max((b[i]+logOffset)*g[i]-logOffset, 0), 255)
-			}
+			C.yz_relight(f32(b), f32(g), logOffset, C.int(lo), C.int(hi))
 		})
 	}
 	r.noise()
@@ -173,15 +168,7 @@ func (r *renderer) flatten() {
 	for ch, v := range r.level {
 		gain[ch] = float32(math.Exp(float64(v)))
 	}
-	halves(r.w*r.h, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			q := r.flat.Pix[4*i : 4*i+4]
-			q[0] = to8((r.b[0][i]+logOffset)*gain[0] - logOffset)
-			q[1] = to8((r.b[1][i]+logOffset)*gain[1] - logOffset)
-			q[2] = to8((r.b[2][i]+logOffset)*gain[2] - logOffset)
-			q[3] = 255
-		}
-	})
+	halves(r.w*r.h, func(lo, hi int) { pack(r.flat, r.b, gain, lo, hi) })
 }
 
 // noise fills inv with the reciprocal noise variance of each channel.

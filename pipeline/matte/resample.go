@@ -1,21 +1,31 @@
 package matte
 
+// #include "kernels.h"
+import "C"
+
 import (
 	"image"
 	"math"
 )
 
-// rows fills dst with interleaved R, G, B of the pixels [x0, x1) of row y,
-// 0..255. Callers pass coordinates inside the source.
-type rows func(dst []float32, y, x0, x1 int)
+// pixels are the rows of a picture of w×h.
+type pixels interface {
+	size() (w, h int)
+	// channels is how many values a pixel has: R, G, B and perhaps more.
+	channels() int
+	// add adds the pixels [x0, x1) of row y, 0..255, times weight to acc.
+	add(acc []float32, y, x0, x1 int, weight float32)
+}
 
-func frameRows(m *image.RGBA) rows {
-	return func(dst []float32, y, x0, x1 int) {
-		p := m.Pix[y*m.Stride+4*x0 : y*m.Stride+4*x1]
-		for i, o := 0, 0; i+3 < len(p); i, o = i+4, o+3 {
-			dst[o], dst[o+1], dst[o+2] = float32(p[i]), float32(p[i+1]), float32(p[i+2])
-		}
-	}
+type framePixels struct{ *image.RGBA }
+
+func (f framePixels) size() (w, h int) { return f.Rect.Dx(), f.Rect.Dy() }
+func (f framePixels) channels() int    { return 4 }
+
+func (f framePixels) add(acc []float32, y, x0, x1 int, weight float32) {
+	row := f.Pix[y*f.Stride+4*x0 : y*f.Stride+4*x1]
+	acc = acc[:len(row)]
+	C.yz_add_u8(f32(acc), u8(row), C.float(weight), C.int(len(row)))
 }
 
 // taps are the weights of one output position along one axis.
@@ -63,54 +73,38 @@ func axis(from, length float64, n, size int) []taps {
 	return out
 }
 
-// resample writes the region of a source of srcW×srcH pixels to three planes
-// of w×h.
-func resample(dst [3][]float32, w, h int, src rows, srcW, srcH int, region Rect) {
-	ax := axis(region.X, region.W, w, srcW)
+// resample writes the region of a source to three planes of w×h: down the
+// columns first, where rows need no unpacking.
+func resample(dst [3][]float32, w, h int, src pixels, region Rect) {
+	srcW, srcH := src.size()
+	n := src.channels()
 	ay := axis(region.Y, region.H, h, srcH)
+	ax := axis(region.X, region.W, w, srcW)
 	x0, x1 := srcW, 0
 	for _, t := range ax {
 		x0, x1 = min(x0, t.first), max(x1, t.first+len(t.weight))
 	}
+	first, at := make([]int32, w), make([]int32, w+1)
+	var weights []float32
+	for x, t := range ax {
+		first[x] = int32(t.first - x0)
+		weights = append(weights, t.weight...)
+		at[x+1] = int32(len(weights))
+	}
+	for c := range dst {
+		dst[c] = dst[c][:w*h]
+	}
 	halves(h, func(lo, hi int) {
-		line := make([]float32, 3*(x1-x0))
-		col := make([]float32, 3*w) // one source row, resampled across
-		have := -1
+		line := make([]float32, n*(x1-x0))
 		for y := lo; y < hi; y++ {
-			r, g, b := dst[0][y*w:y*w+w], dst[1][y*w:y*w+w], dst[2][y*w:y*w+w]
-			clear(r)
-			clear(g)
-			clear(b)
+			clear(line)
 			for j, wy := range ay[y].weight {
-				if wy == 0 {
-					continue
-				}
-				if have != ay[y].first+j {
-					have = ay[y].first + j
-					src(line, have, x0, x1)
-					across(col, line, ax, x0)
-				}
-				for x := range r {
-					r[x] += wy * col[3*x]
-					g[x] += wy * col[3*x+1]
-					b[x] += wy * col[3*x+2]
+				if wy != 0 {
+					src.add(line, ay[y].first+j, x0, x1, wy)
 				}
 			}
+			C.yz_across(f32(dst[0][y*w:]), f32(dst[1][y*w:]), f32(dst[2][y*w:]), f32(line), C.int(n), i32(first), i32(at), f32(weights), C.int(w))
 		}
 		clear(line) // the last rows of a person's picture
-		clear(col)
 	})
-}
-
-func across(col, line []float32, ax []taps, x0 int) {
-	for x, t := range ax {
-		var r, g, b float32
-		p := line[3*(t.first-x0):]
-		for k, v := range t.weight {
-			r += v * p[3*k]
-			g += v * p[3*k+1]
-			b += v * p[3*k+2]
-		}
-		col[3*x], col[3*x+1], col[3*x+2] = r, g, b
-	}
 }

@@ -1,5 +1,8 @@
 package matte
 
+// #include "kernels.h"
+import "C"
+
 import (
 	"errors"
 	"fmt"
@@ -185,12 +188,15 @@ type cutter struct {
 	z1    []float32 // fine evidence of the latest round
 	local []float32 // contrast around each pixel, squared deviations
 	field cutField
-	light lightFit
+	model lightFit
 
 	tmp, tmp2  []float32
 	d          [3][]float32
 	box        [3][]float32
 	dist       []float32
+	dark       []float32 // dead zones of the round
+	light      []float32
+	tint       []float32
 	mtmp       []uint8
 	mtmp2      []uint8
 	mtmp3      []uint8
@@ -215,7 +221,7 @@ func newCutter(m *Matter, s *Segmentation) *cutter {
 	c.chin = float32((s.face.chin - s.area.Y) / s.sy)
 	c.rho, c.d, c.box = k.planes(n), k.planes(n), k.planes(n)
 	for _, p := range []*[]float32{
-		&c.prior, &c.deep, &c.z1, &c.local, &c.tmp, &c.tmp2, &c.dist, &c.gradX, &c.gradY, &c.chromaGrad, &c.lumaGrad,
+		&c.prior, &c.deep, &c.z1, &c.local, &c.tmp, &c.tmp2, &c.dist, &c.dark, &c.light, &c.tint, &c.gradX, &c.gradY, &c.chromaGrad, &c.lumaGrad,
 		&c.field.f, &c.field.wx, &c.field.wy, &c.field.down, &c.field.bar,
 	} {
 		*p = k.f32.take(n)
@@ -228,7 +234,7 @@ func newCutter(m *Matter, s *Segmentation) *cutter {
 		*p = k.u8.take(n)
 	}
 	c.label, c.stack = k.i32.take(n), k.i32.take(n)
-	c.light.init(k, s.w, s.h)
+	c.model.init(k, s.w, s.h)
 	return c
 }
 
@@ -236,7 +242,7 @@ func newCutter(m *Matter, s *Segmentation) *cutter {
 func (c *cutter) features() {
 	w, h := c.w, c.h
 	logs := newLogTable()
-	resample(c.d, w, h, frameRows(c.frame), c.frame.Rect.Dx(), c.frame.Rect.Dy(), c.area)
+	resample(c.d, w, h, framePixels{c.frame}, c.area)
 	c.wall.sample(c.box, w, h, c.area)
 	for ch := range c.rho {
 		r, f, p := c.rho[ch], c.d[ch], c.box[ch]
@@ -306,13 +312,13 @@ func (c *cutter) calibrateBorder() {
 			wt[y*w+x] = float32(in[y*w+x])
 		}
 	}
-	box(wts, wt, c.tmp, w, h, 20, true)
+	box(wts, wt, w, h, 20, true)
 	for ch := range c.d {
 		d := c.d[ch]
 		for i, v := range c.rho[ch] {
 			d[i] = v * wt[i]
 		}
-		box(d, d, c.tmp, w, h, 20, true)
+		box(d, d, w, h, 20, true)
 		for i, v := range c.rho[ch] {
 			d[i] = v - d[i]/max(wts[i], 1e-6)
 		}
@@ -322,7 +328,7 @@ func (c *cutter) calibrateBorder() {
 		if r > 0 {
 			dk = c.box
 			for ch := range dk {
-				box(dk[ch], c.d[ch], c.tmp, w, h, r, false)
+				box(dk[ch], c.d[ch], w, h, r, false)
 			}
 		}
 		c.calibrate(scale, dk, in)
@@ -417,7 +423,7 @@ func (c *cutter) priors() {
 			}
 		}
 	}
-	gaussian(c.prior, c.prior, c.tmp, w, h, 4, false)
+	gaussian(c.prior, c.prior, w, h, 4, false)
 }
 
 // gradients measures the edges of the log ratio, where a contour is likely.
@@ -425,32 +431,12 @@ func (c *cutter) gradients() {
 	w, h := c.w, c.h
 	q := c.box
 	for ch := range q {
-		box(q[ch], c.rho[ch], c.tmp, w, h, 1, false)
+		box(q[ch], c.rho[ch], w, h, 1, false)
 	}
-	m := c.white[1]
+	m := c.white[1].values()
 	halves(h, func(lo, hi int) {
-		for y := lo; y < hi; y++ {
-			for x := range w {
-				i := y*w + x
-				var gx, gy, gc, gl float32
-				for dir, j := range [2]int{i + 1, i + w} {
-					if dir == 0 && x+1 == w || dir == 1 && y+1 == h {
-						continue
-					}
-					r, g, b := q[0][j]-q[0][i], q[1][j]-q[1][i], q[2][j]-q[2][i]
-					l := (r + g + b) / 3
-					z := m.norm2(r, g, b)
-					if dir == 0 {
-						gx = z
-					} else {
-						gy = z
-					}
-					gc += m.norm2(r-l, g-l, b-l)
-					gl += l * l
-				}
-				c.gradX[i], c.gradY[i], c.chromaGrad[i], c.lumaGrad[i] = gx, gy, gc, gl
-			}
-		}
+		C.yz_edges(f32(c.gradX), f32(c.gradY), f32(c.chromaGrad), f32(c.lumaGrad), f32(q[0]), f32(q[1]), f32(q[2]), f32(m[:]),
+			C.int(w), C.int(h), C.int(lo), C.int(hi))
 	})
 	f := &c.field
 	halves(h, func(lo, hi int) {
@@ -462,8 +448,8 @@ func (c *cutter) gradients() {
 			}
 		}
 	})
-	box(c.chromaGrad, c.chromaGrad, c.tmp, w, h, 1, false)
-	box(c.lumaGrad, c.lumaGrad, c.tmp, w, h, 1, false)
+	box(c.chromaGrad, c.chromaGrad, w, h, 1, false)
+	box(c.lumaGrad, c.lumaGrad, w, h, 1, false)
 }
 
 // shadeBelow is the log ratio under which light counts as shadow.
@@ -540,13 +526,22 @@ func (c *cutter) evidence(round int) {
 	for i, v := range c.shade {
 		sure[i] |= v
 	}
-	c.light.run(c.fit, c.rho, sure, w, h, c.base)
+	c.model.run(c.fit, c.rho, sure, w, h, c.base)
 	for ch := range c.d {
 		for i := range c.d[ch] {
 			c.d[ch][i] = c.rho[ch][i] - c.fit[ch][i]
 		}
 	}
 	chamfer(c.dist, nil, sure, w, h)
+	halves(h, func(lo, hi int) {
+		for y := lo; y < hi; y++ {
+			body := float32(y) > c.chin-.05*c.fh
+			for x := range w {
+				i := y*w + x
+				c.dark[i], c.light[i], c.tint[i] = c.deadZone(x, y, round, body)
+			}
+		}
+	})
 
 	for i := range c.e {
 		c.e[i] = -9
@@ -556,45 +551,17 @@ func (c *cutter) evidence(round int) {
 		if r > 0 {
 			dk = c.box
 			for ch := range dk {
-				box(dk[ch], c.d[ch], c.tmp, w, h, r, false)
+				box(dk[ch], c.d[ch], w, h, r, false)
 			}
 		}
 		if round < 2 {
 			c.calibrate(scale, dk, sure)
 		}
-		fine, here := c.white[0], c.white[scale]
 		z, z1 := c.gradX, c.gradY // free since the step costs are known
-		halves(h, func(lo, hi int) {
-			for y := lo; y < hi; y++ {
-				body := float32(y) > c.chin-.05*c.fh
-				for x := range w {
-					i := y*w + x
-					dark, light, tint := c.deadZone(x, y, round, body)
-					r, g, b := dk[0][i], dk[1][i], dk[2][i]
-					l := (r + g + b) / 3
-					r, g, b = r-l, g-l, b-l
-					switch {
-					case l > light:
-						l -= light
-					case l < -dark:
-						l += dark
-					default:
-						l = 0
-					}
-					if n2 := r*r + g*g + b*b; n2 <= tint*tint {
-						r, g, b = 0, 0, 0
-					} else {
-						n := float32(math.Sqrt(float64(n2)))
-						s := (n - tint) / n
-						r, g, b = r*s, g*s, b*s
-					}
-					r, g, b = r+l, g+l, b+l
-					z[i] = here.norm2(r, g, b) - 3
-					if scale > 0 {
-						z1[i] = fine.norm2(r, g, b)
-					}
-				}
-			}
+		fine, here := c.white[0].values(), c.white[scale].values()
+		halves(w*h, func(lo, hi int) {
+			C.yz_evidence(f32(z), f32(z1), f32(dk[0]), f32(dk[1]), f32(dk[2]), f32(c.dark), f32(c.light), f32(c.tint),
+				f32(here[:]), f32(fine[:]), C.int(lo), C.int(hi))
 		})
 		if scale == 0 {
 			for i, v := range z {
@@ -638,7 +605,7 @@ func (c *cutter) deadZone(x, y, round int, body bool) (dark, light, tint float32
 	if c.local[i] > weakBelow {
 		// A loop of hair or of an arm has a little wall of its own, too little
 		// for the fit, in whatever shadow falls there.
-		return min(.004*df+.10*(1-c.light.supportAt(x, y)), .16), light, tint
+		return min(.004*df+.10*(1-c.model.supportAt(x, y)), .16), light, tint
 	}
 	return min(.0012*df, .035), light, tint
 }
@@ -661,9 +628,9 @@ func (c *cutter) contrast(round int) {
 			root[i] = float32(math.Sqrt(float64(min(max(c.z1[i]+3, 0), 4e4))))
 		}
 	}
-	box(person, person, c.tmp, w, h, meanRadius, true)
-	box(z, z, c.tmp, w, h, meanRadius, true)
-	box(root, root, c.tmp, w, h, meanRadius, true)
+	box(person, person, w, h, meanRadius, true)
+	box(z, z, w, h, meanRadius, true)
+	box(root, root, w, h, meanRadius, true)
 	for i, n := range person {
 		n = max(n, 1e-3)
 		c.local[i] = z[i] / n
@@ -874,7 +841,7 @@ func (c *cutter) finish() {
 			sure[i] = 0
 		}
 	}
-	c.light.run(c.fit, c.rho, sure, w, h, c.base)
+	c.model.run(c.fit, c.rho, sure, w, h, c.base)
 	c.judge(sure)
 }
 

@@ -1,5 +1,8 @@
 package matte
 
+// #include "kernels.h"
+import "C"
+
 import "math"
 
 // The band is solved in closed form (Levin, Lischinski and Weiss 2008): within
@@ -51,9 +54,10 @@ func (r *renderer) solve() {
 	band := r.stack[:count]
 	k := r.k
 	coef := k.f32.zero(count * reach) // upper half of the matrix
-	x, rhs := k.f32.take(count), k.f32.take(count)
-	res, dir, q, inv := k.f32.take(count), k.f32.take(count), k.f32.take(count), k.f32.take(count)
-	next := k.i32.take(count * reach) // unknown at each offset, −1 if fixed or outside
+	// One place more than there are unknowns, for neighbours that are none.
+	x, dir, q := k.f32.take(count+1), k.f32.take(count+1), k.f32.take(count+1)
+	rhs, res, inv := k.f32.take(count), k.f32.take(count), k.f32.take(count)
+	next := k.i32.take(count * reach) // unknown at each offset, count if fixed or outside
 	for u, p := range band {
 		px, py := int(p)%w, int(p)/w
 		for dy := range 3 {
@@ -61,9 +65,11 @@ func (r *renderer) solve() {
 				if dy == 0 && dx < 0 {
 					continue
 				}
-				j := int32(-1)
+				j := int32(count)
 				if px+dx >= 0 && px+dx < w && py+dy < h {
-					j = index[int(p)+dy*w+dx]
+					if v := index[int(p)+dy*w+dx]; v >= 0 {
+						j = v
+					}
 				}
 				next[u*reach+offsetOf(dx, dy)] = j
 			}
@@ -78,23 +84,7 @@ func (r *renderer) solve() {
 		inv[u] = 1 / max(coef[u*reach], 1e-9)
 	}
 
-	apply := func(out, in []float32) {
-		for u := range out {
-			out[u] = coef[u*reach] * in[u]
-		}
-		for u := range out {
-			s, v := out[u], in[u]
-			c, nx := coef[u*reach:u*reach+reach], next[u*reach:u*reach+reach]
-			for k := 1; k < reach; k++ {
-				if j := nx[k]; j >= 0 {
-					s += c[k] * in[j]
-					out[j] += c[k] * v
-				}
-			}
-			out[u] = s
-		}
-	}
-	apply(q, x)
+	laplacian(q, x, coef, next, count)
 	var rho float64
 	for u := range res {
 		res[u] = rhs[u] - q[u]
@@ -105,9 +95,9 @@ func (r *renderer) solve() {
 		if rho < 1e-12 || math.IsNaN(rho) {
 			break
 		}
-		apply(q, dir)
+		laplacian(q, dir, coef, next, count)
 		var dq float64
-		for u := range q {
+		for u := range res {
 			dq += float64(dir[u]) * float64(q[u])
 		}
 		if dq <= 0 {
@@ -115,14 +105,14 @@ func (r *renderer) solve() {
 		}
 		step := float32(rho / dq)
 		var next float64
-		for u := range x {
+		for u := range res {
 			x[u] += step * dir[u]
 			res[u] -= step * q[u]
 			next += float64(res[u]) * float64(res[u]) * float64(inv[u])
 		}
 		beta := float32(next / rho)
 		rho = next
-		for u := range dir {
+		for u := range res {
 			dir[u] = inv[u]*res[u] + beta*dir[u]
 		}
 	}
@@ -131,81 +121,23 @@ func (r *renderer) solve() {
 	}
 }
 
+// laplacian writes the product of the matrix with the count values of in to out;
+// both have one place more, for neighbours that are no unknowns.
+func laplacian(out, in, coef []float32, next []int32, count int) {
+	out[count], in[count] = 0, 0
+	C.yz_laplacian(f32(out), f32(in), f32(coef), i32(next), C.int(count))
+}
+
 // windows adds the matting Laplacian of all 3×3 windows that hold an unknown.
 // Fixed neighbours move to the right-hand side.
 func (r *renderer) windows(coef, rhs []float32, index []int32) {
-	w, h := r.w, r.h
-	const k = 1. / 255
-	for y := 1; y+1 < h; y++ {
-		for x := 1; x+1 < w; x++ {
-			i := y*w + x
-			open := false // holds an unknown
-			for _, o := range [3]int{i - w, i, i + w} {
-				if index[o-1] >= 0 || index[o] >= 0 || index[o+1] >= 0 {
-					open = true
-					break
-				}
-			}
-			if !open {
-				continue
-			}
-			var p [9]int
-			var c [9][3]float32
-			var mean [3]float32
-			for j := range p {
-				q := i + (j/3-1)*w + j%3 - 1
-				p[j] = q
-				c[j] = [3]float32{r.c[0][q] * k, r.c[1][q] * k, r.c[2][q] * k}
-				mean[0] += c[j][0]
-				mean[1] += c[j][1]
-				mean[2] += c[j][2]
-			}
-			for ch := range mean {
-				mean[ch] /= 9
-			}
-			// Across a contour the window's colours lie almost on a line: the
-			// inverse cancels too many digits for single precision.
-			var rr, rg, rb, gg, gb, bb float64
-			for j := range c {
-				c[j][0] -= mean[0]
-				c[j][1] -= mean[1]
-				c[j][2] -= mean[2]
-				d0, d1, d2 := float64(c[j][0]), float64(c[j][1]), float64(c[j][2])
-				rr += d0 * d0
-				rg += d0 * d1
-				rb += d0 * d2
-				gg += d1 * d1
-				gb += d1 * d2
-				bb += d2 * d2
-			}
-			const e = solveEpsilon / 9
-			rr, gg, bb = rr/9+e, gg/9+e, bb/9+e
-			rg, rb, gb = rg/9, rb/9, gb/9
-			a, b, d := gg*bb-gb*gb, rb*gb-rg*bb, rg*gb-rb*gg // cofactors
-			iv := 1 / (rr*a + rg*b + rb*d)
-			m := mat3{
-				float32(a * iv), float32(b * iv), float32(d * iv),
-				float32((rr*bb - rb*rb) * iv), float32((rg*rb - rr*gb) * iv), float32((rr*gg - rg*rg) * iv),
-			}
-			for j := range p {
-				t0, t1, t2 := m.apply(c[j][0], c[j][1], c[j][2])
-				uj := index[p[j]]
-				if uj >= 0 {
-					coef[uj*reach] += 1 - (1+t0*c[j][0]+t1*c[j][1]+t2*c[j][2])/9
-				}
-				for l := j + 1; l < 9; l++ {
-					v := -(1 + t0*c[l][0] + t1*c[l][1] + t2*c[l][2]) / 9
-					ul := index[p[l]]
-					switch {
-					case uj >= 0 && ul >= 0:
-						coef[int(uj)*reach+offsetOf(l%3-j%3, l/3-j/3)] += v
-					case uj >= 0:
-						rhs[uj] -= v * r.alpha[p[l]]
-					case ul >= 0:
-						rhs[ul] -= v * r.alpha[p[j]]
-					}
-				}
-			}
-		}
+	rows := func(lo, hi int) {
+		C.yz_windows(f32(coef), f32(rhs), i32(index), f32(r.alpha), f32(r.c[0]), f32(r.c[1]), f32(r.c[2]),
+			C.int(r.w), C.int(lo), C.int(hi), solveEpsilon)
 	}
+	// The windows of two neighbouring rows write to the same pixels: those in
+	// the middle come last.
+	mid := r.h / 2
+	both(func() { rows(1, mid-1) }, func() { rows(mid+1, r.h-1) })
+	rows(mid-1, mid+1)
 }

@@ -1,5 +1,8 @@
 package matte
 
+// #include "kernels.h"
+import "C"
+
 // trimap divides the output into person, backdrop and the mixed band between.
 // The band is as wide as the contour is uncertain: hair is wide, clothes are
 // narrow, and where the contrast is too weak to measure a mixture a wide band
@@ -13,7 +16,7 @@ func (r *renderer) trimap() {
 		src[i] = float32(v)
 	}
 	r.stretch(r.alpha, src)
-	gaussian(r.alpha, r.alpha, r.tmp, w, h, float64(max(1.5*r.unit, .5)), false)
+	gaussian(r.alpha, r.alpha, w, h, float64(max(1.5*r.unit, .5)), false)
 	for i, v := range r.alpha {
 		r.m[i] = b2u(v > .5)
 		r.u1[i] = b2u(v <= .5)
@@ -23,7 +26,7 @@ func (r *renderer) trimap() {
 	for i, v := range s.rim {
 		src[i] = clamp01((v - 8) / 8)
 	}
-	gaussian(src, src, r.k.f32.take(s.w*s.h), s.w, s.h, 2, false)
+	gaussian(src, src, s.w, s.h, 2, false)
 	r.stretch(r.st, src)
 
 	strands := r.strands(src)
@@ -161,14 +164,9 @@ func (r *renderer) suspects() {
 	near := r.tmp2
 	clear(near)
 	for ch := range r.c {
-		c, b, v := r.c[ch], r.b[ch], r.inv[ch]
-		for i := range r.tmp {
-			r.tmp[i] = c[i] - b[i]
-		}
-		box(r.plane, r.tmp, r.alpha, w, h, 1, false)
-		for i, d := range r.plane {
-			near[i] += 3 * d * d * v[i]
-		}
+		halves(w*h, func(lo, hi int) { C.yz_sub(f32(r.tmp), f32(r.c[ch]), f32(r.b[ch]), C.int(lo), C.int(hi)) })
+		box(r.plane, r.tmp, w, h, 1, false)
+		halves(w*h, func(lo, hi int) { C.yz_near(f32(near), f32(r.plane), f32(r.inv[ch]), C.int(lo), C.int(hi)) })
 	}
 	s := r.Segmentation
 	src := r.k.f32.take(s.w * s.h)
