@@ -305,16 +305,9 @@ func (s *Supervisor) restore(ctx context.Context, src Source) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, restoreLimit)
 	defer cancel()
-	has, err := c.Controls(ctx)
+	outcomes, err := setPresent(ctx, c, settings)
 	if errors.Is(err, ErrFixed) {
 		return
-	}
-	var outcomes []Outcome
-	if err == nil {
-		settings = slices.DeleteFunc(slices.Clone(settings), func(v Setting) bool {
-			return !slices.ContainsFunc(has, func(c Control) bool { return c.ID == v.ID || v.ID == 0 && c.Name == v.Name })
-		})
-		outcomes, err = c.Adjust(ctx, settings)
 	}
 	if err != nil {
 		s.p.Log.Warn("camera settings not restored", "error", err)
@@ -327,6 +320,17 @@ func (s *Supervisor) restore(ctx context.Context, src Source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status.Refused = refused
+}
+
+// setPresent sets those of settings that the camera has a control for.
+func setPresent(ctx context.Context, c Controller, settings []Setting) ([]Outcome, error) {
+	has, err := c.Controls(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.Adjust(ctx, slices.DeleteFunc(slices.Clone(settings), func(v Setting) bool {
+		return !slices.ContainsFunc(has, func(c Control) bool { return c.ID == v.ID || v.ID == 0 && c.Name == v.Name })
+	}))
 }
 
 // Controls lists what can be set on the open camera. It fails with ErrGone

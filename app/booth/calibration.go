@@ -60,10 +60,13 @@ type CalibrationView struct {
 
 // CalibrationLine is one thing that was looked at.
 type CalibrationLine struct {
-	ID    string // as in pipeline/calibrate
+	ID    string // as in pipeline/calibrate, or LineCameraSettings
 	Level Level
 	Text  Text
 }
+
+// LineCameraSettings is the line about what the camera is held to.
+const LineCameraSettings = "camera_settings"
 
 // PlateView is the plate in use; its ID is "" when there is none.
 type PlateView struct {
@@ -117,6 +120,9 @@ func (m *Machine) calibrationDone(ev CalibrationDone) {
 		m.say(ev.Lines[0].Text)
 	case ev.Accepted && asked: // at its start the station does it unasked
 		m.say(textPlateNew)
+		if l := ev.Lines; len(l) > 0 && l[0].ID == LineCameraSettings && l[0].Level == Warn {
+			m.say(l[0].Text)
+		}
 	}
 }
 

@@ -241,7 +241,7 @@ func (c CalibrateCmd) fromCamera(j *calibration) (matte.PlateInfo, error) {
 		device = cfg.Camera.Device
 	}
 	info := matte.PlateInfo{}
-	err = withCamera(device, dir, settleFrames, func(ctx context.Context, sup *camera.Supervisor) error {
+	err = withCamera(device, dir, camera.DefaultSettle, func(ctx context.Context, sup *camera.Supervisor) error {
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 		var f camera.Frame

@@ -155,7 +155,7 @@ func (c CameraWatchCmd) Run(s *streams) error {
 	}
 	defer func() { _ = chosen.close() }() // nothing is lost with a helper
 	sup, err := camera.NewSupervisor(camera.SupervisorParams{
-		Open: chosen.open, Restore: restoreFrom(dir, slog.New(slog.DiscardHandler)),
+		Open: chosen.open, Restore: station.RestoreCamera(dir, slog.New(slog.DiscardHandler)),
 	})
 	if err != nil {
 		return err

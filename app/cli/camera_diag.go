@@ -82,7 +82,7 @@ func (c CameraDiagCmd) film(b bundle, dir string, listed error) error {
 		fmt.Fprintf(&log, "list: %v\n", listed)
 	}
 	sup, err := camera.NewSupervisor(camera.SupervisorParams{
-		Open: chosen.open, Restore: restoreFrom(dir, slog.New(slog.DiscardHandler)),
+		Open: chosen.open, Restore: station.RestoreCamera(dir, slog.New(slog.DiscardHandler)),
 		Log: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	if err != nil {
@@ -122,7 +122,7 @@ func (c CameraDiagCmd) film(b bundle, dir string, listed error) error {
 		}
 	}
 	<-done
-	profile, err := profilesOf(dir).Load(sup.Status().Identity.ID)
+	profile, err := station.Profiles(dir).Load(sup.Status().Identity.ID)
 	if err != nil && !errors.Is(err, camera.ErrNoProfile) {
 		fmt.Fprintf(&log, "profile: %v\n", err)
 	}

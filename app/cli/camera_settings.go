@@ -8,35 +8,12 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
+	"github.com/yunzhao-station/yunzhao/app/station"
 	"github.com/yunzhao-station/yunzhao/camera"
 )
-
-// camerasDir holds what each camera is set to, below the data directory.
-const camerasDir = "cameras"
-
-// settleFrames is how many frames exposure, colour and focus get to settle:
-// three seconds.
-const settleFrames = 90
-
-// profilesOf are the cameras' profiles in a station's data directory.
-func profilesOf(dir string) camera.Profiles {
-	return camera.Profiles{Dir: filepath.Join(dir, camerasDir)}
-}
-
-// restoreFrom sets cameras that are opened to their profiles.
-func restoreFrom(dir string, log *slog.Logger) func(camera.Identity) []camera.Setting {
-	return func(id camera.Identity) []camera.Setting {
-		settings, err := profilesOf(dir).Settings(id)
-		if err != nil {
-			log.Warn("camera profile not usable", "error", err)
-		}
-		return settings
-	}
-}
 
 // withCamera opens a camera as the station does, waits for n frames and runs f.
 func withCamera(device, dir string, n int, f func(context.Context, *camera.Supervisor) error) error {
@@ -48,7 +25,7 @@ func withCamera(device, dir string, n int, f func(context.Context, *camera.Super
 	}
 	defer func() { _ = chosen.close() }() // nothing is lost with a helper
 	sup, err := camera.NewSupervisor(camera.SupervisorParams{
-		Open: chosen.open, Restore: restoreFrom(dir, slog.New(slog.DiscardHandler)),
+		Open: chosen.open, Restore: station.RestoreCamera(dir, slog.New(slog.DiscardHandler)),
 	})
 	if err != nil {
 		return err
@@ -127,32 +104,17 @@ func (c CameraLockCmd) Run(s *streams) error {
 	}
 	power := map[string]int32{"50": camera.PowerLine50Hz, "60": camera.PowerLine60Hz, "off": camera.PowerLineOff}[c.PowerLine]
 	return withCamera(c.Device, dir, 1, func(ctx context.Context, sup *camera.Supervisor) error {
-		if _, err := camera.Unlock(ctx, sup); errors.Is(err, camera.ErrFixed) {
+		held, err := camera.Hold(ctx, sup, camera.HoldParams{Profiles: station.Profiles(dir), PowerLine: power, Focus: !c.KeepFocus, Anew: true})
+		if errors.Is(err, camera.ErrFixed) {
 			fmt.Fprintln(s.out, "这台相机没有可以锁定的项目。 / This camera has nothing to lock.")
 			return nil
-		} else if err != nil {
-			return fmt.Errorf("相机没有回到自动 / give the camera back to its automatics: %w", err)
 		}
-		var frame camera.Frame
-		defer frame.Wipe()
-		for range settleFrames {
-			if err := sup.Latest(ctx, frame.Seq, &frame); err != nil {
-				return fmt.Errorf("相机没有画面 / the camera gives no picture: %w", err)
-			}
-		}
-		settings, outcomes, err := camera.Lock(ctx, sup, power, !c.KeepFocus)
+		printOutcomes(s, held.Outcomes)
 		if err != nil {
 			return fmt.Errorf("相机没有锁定 / lock the camera: %w", err)
 		}
-		printOutcomes(s, outcomes)
-		st := sup.Status()
-		if err := profilesOf(dir).Save(camera.Profile{
-			ID: st.Identity.ID, Name: st.Identity.Name, Saved: time.Now().UTC(), Mode: st.Mode, Settings: settings,
-		}); err != nil {
-			return fmt.Errorf("没有保存 / not saved: %w", err)
-		}
 		fmt.Fprintf(s.out, "已锁定 %d 项，重新连接后自动恢复；请重拍空背景。 / %d settings are held and come back with the camera; photograph the backdrop anew.\n",
-			len(settings), len(settings))
+			len(held.Profile.Settings), len(held.Profile.Settings))
 		return nil
 	})
 }
@@ -170,7 +132,7 @@ func (c CameraUnlockCmd) Run(s *streams) error {
 		return err
 	}
 	return withCamera(c.Device, dir, 1, func(ctx context.Context, sup *camera.Supervisor) error {
-		if err := profilesOf(dir).Remove(sup.Status().Identity.ID); err != nil {
+		if err := station.Profiles(dir).Remove(sup.Status().Identity.ID); err != nil {
 			return fmt.Errorf("设置没有删除 / profile not removed: %w", err)
 		}
 		outcomes, err := camera.Unlock(ctx, sup)

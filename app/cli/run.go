@@ -304,7 +304,7 @@ func openParts(ctx context.Context, dir string, cfg config.Config, demo bool, lo
 		return nil, err
 	}
 	p.closer = append(p.closer, p.camera.close, serveFaults(ctx, dir, p.camera.booth, log))
-	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: p.camera.open, Restore: restoreFrom(dir, log), Log: log})
+	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: p.camera.open, Restore: station.RestoreCamera(dir, log), Log: log})
 	if err != nil {
 		return nil, err
 	}

@@ -29,14 +29,16 @@ const PlateFile = "plate.bin"
 // maxPlateFile bounds what is read as a plate: a 4K one has about 50 MB.
 const maxPlateFile = 256 << 20
 
-// plateTimeout bounds a calibration. An idle machine needs two seconds for the
-// frames and the arithmetic, a busy one ten times as many.
-const plateTimeout = time.Minute
+// plateTimeout bounds a calibration. An idle machine needs three seconds for the
+// automatics to settle and two for the frames and the arithmetic, a busy one ten
+// times as many.
+const plateTimeout = 2 * time.Minute
 
 // plateMade brings a calibration's outcome to the loop.
 type plateMade struct {
 	plate *pipeline.Plate // nil: refused
 	lines []booth.CalibrationLine
+	stops *float64 // how bright the backdrop is, as calibrate.Dark; nil = not known
 }
 
 // problem is a calibration that found nothing because it could not look.
@@ -113,7 +115,7 @@ func (s *Station) calibrate(ctx context.Context, fresh bool) {
 	}
 	s.work.Go(func() {
 		bounded, cancel := context.WithTimeout(ctx, plateTimeout)
-		made := s.takePlate(bounded, previous)
+		made := s.heldPlate(bounded, previous, fresh)
 		cancel()
 		if made.plate != nil {
 			// Stored before it is used, and beside the loop: it is a few megabytes.
@@ -129,6 +131,38 @@ func (s *Station) calibrate(ctx context.Context, fresh bool) {
 		case <-ctx.Done():
 		}
 	})
+}
+
+// heldPlate holds the camera's settings and takes the plate with them.
+func (s *Station) heldPlate(ctx context.Context, previous *pipeline.Plate, fresh bool) plateMade {
+	s.report(ctx, booth.CalibrationProgress{})
+	held, line := s.holdCamera(ctx, fresh)
+	made := s.takePlate(ctx, previous)
+	for range exposureTries {
+		if held == nil || held.Kept || made.stops == nil {
+			break
+		}
+		changed, err := s.expose(ctx, held, *made.stops)
+		if err != nil {
+			s.log.Warn("exposure left as it is", "err", err)
+		}
+		if !changed {
+			break
+		}
+		line = heldLine(held)
+		made = s.takePlate(ctx, previous)
+	}
+	if line != nil {
+		// Before the other lines of its level: what the camera refuses explains them.
+		at := slices.IndexFunc(made.lines, func(l booth.CalibrationLine) bool {
+			return l.Level != booth.Bad && (line.Level == booth.Warn || l.Level == booth.OK)
+		})
+		if at < 0 {
+			at = len(made.lines)
+		}
+		made.lines = slices.Insert(made.lines, at, *line)
+	}
+	return made
 }
 
 // takePlate takes the frames and has them judged. It keeps one frame at a time.
@@ -175,7 +209,11 @@ func (s *Station) takePlate(ctx context.Context, previous *pipeline.Plate) plate
 	for _, f := range j.Findings {
 		s.log.Info("calibration", "finding", f.ID, "status", string(f.Status), "value", valueOf(f.Value), "unit", f.Unit)
 	}
-	return plateMade{plate: plate, lines: calibrationLines(j)}
+	out := plateMade{plate: plate, lines: calibrationLines(j)}
+	if i := slices.IndexFunc(j.Findings, func(f calibrate.Finding) bool { return f.ID == calibrate.Dark }); i >= 0 {
+		out.stops = j.Findings[i].Value
+	}
+	return out
 }
 
 func valueOf(v *float64) any {

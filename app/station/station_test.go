@@ -138,7 +138,7 @@ func newRigOn(t *testing.T, dir string, open camera.Opener) *rig {
 		must(r.booth.Close())
 		open = r.booth.Open
 	}
-	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: open, Log: log})
+	sup, err := camera.NewSupervisor(camera.SupervisorParams{Open: open, Restore: RestoreCamera(dir, log), Log: log})
 	must(err)
 	cfg := config.Default()
 	cfg.Times.Countdown = 0

@@ -480,3 +480,80 @@ func TestGuestControls(t *testing.T) {
 		t.Errorf("unlocked: %+v", c)
 	}
 }
+
+// What a calibration holds comes back after unplugging and at the next start, by
+// the camera's identity, and what the camera will not be set to is told.
+func TestGuestHold(t *testing.T) {
+	r := guest(t)
+	dev := r.camera()
+	l := &helper.Launcher{}
+	t.Cleanup(func() { _ = l.Close() })
+	profiles := camera.Profiles{Dir: t.TempDir()}
+	params := camera.SupervisorParams{Open: opener(l, dev.ID), Restore: func(id camera.Identity) []camera.Setting {
+		settings, err := profiles.Settings(id)
+		if err != nil {
+			t.Error(err)
+		}
+		return settings
+	}}
+	check := func(when string, s *camera.Supervisor) {
+		t.Helper()
+		controls, err := s.Controls(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]int32{
+			camera.PowerLine: camera.PowerLine50Hz, camera.ExposureMode: camera.ExposureManual, camera.ExposureTime: 157, camera.ExposurePriority: 0,
+			camera.WhiteAuto: 0, camera.WhiteTemperature: 4730, camera.FocusAuto: 0, camera.FocusDistance: 35, camera.Gain: 10,
+		}
+		for _, c := range controls {
+			if v, ok := want[c.Name]; ok && (c.Value != v || c.Inactive) {
+				t.Errorf("%s: %+v, want %d", when, c, v)
+			}
+		}
+	}
+	// Settling takes three seconds of a real camera; this one's automatics are
+	// settled, and the emulated processor is slow.
+	hold := func(s *camera.Supervisor) camera.Held {
+		t.Helper()
+		h, err := camera.Hold(t.Context(), s, camera.HoldParams{Profiles: profiles, PowerLine: camera.PowerLine50Hz, Focus: true, Settle: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	t.Run("held", func(t *testing.T) {
+		s := supervise(t, params)
+		reach(t, s, camera.Streaming)
+		if h := hold(s); h.Kept || len(camera.Refused(h.Outcomes)) != 0 || h.Profile.ID != dev.ID || len(h.Profile.Settings) != 9 {
+			t.Errorf("%+v", h)
+		}
+		check("held", s)
+		seq := flow(t, s, 0, 3)
+		r.do("unplug")
+		reach(t, s, camera.Absent)
+		r.do("plug") // without power it forgot everything
+		reach(t, s, camera.Streaming)
+		flow(t, s, seq, 3)
+		check("plugged in again", s)
+	})
+	r.do("unplug")
+	r.do("plug")
+	t.Run("the next start", func(t *testing.T) {
+		s := supervise(t, params)
+		reach(t, s, camera.Streaming)
+		check("the next start", s)
+		v, err := profiles.Load(dev.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(v.Settings, func(o camera.Setting) bool { return o.Name == camera.Gain })
+		v.Settings[i].Value = 80 // more than it has
+		if err := profiles.Save(v); err != nil {
+			t.Fatal(err)
+		}
+		if refused := camera.Refused(hold(s).Outcomes); len(refused) != 1 || refused[0].Name != camera.Gain || refused[0].Got != 50 {
+			t.Errorf("refused %+v, want the gain", refused)
+		}
+	})
+}
