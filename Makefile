@@ -17,7 +17,7 @@ CENTRAL_LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
 ARGS ?=
 # Pure Go that runs concurrently and computes little; pixel code costs 5–20× under
 # the race detector.
-RACE_PACKAGES ?= ./sync/... ./camera ./camera/helper/... ./camera/mjpeg/... ./camera/v4l2/... ./app/booth/... ./app/config/... ./app/sound/... ./app/drive/...
+RACE_PACKAGES ?= ./sync/... ./camera ./camera/helper/... ./camera/mjpeg/... ./camera/v4l2/... ./app/booth/... ./app/config/... ./app/sound/... ./app/drive/... ./app/watchdog/...
 # Run alone and last: they drive the built kiosk in real time.
 E2E_PACKAGES ?= ./app/demo/...
 BENCHTIME ?= 1s
@@ -139,6 +139,16 @@ soak: ## 相机：模拟 30 分钟、1000 次拍摄、1000 次重启 / the camer
 bench-checks: ## 每项检查的误报、漏报与阈值 / false alarms and misses of every check (DOCS=1 writes docs/checks.md)
 	@.ci/deps test
 	@cd app/bench/checks && YUNZHAO_BENCH=1 YUNZHAO_DOCS=$(DOCS) ../../../$(GO) test -tags $(TAGS) -count=1 -v -run '^Test(Table|Variety|Times)$$' -timeout 120m
+
+.PHONY: deb
+deb: ## 打成 .deb 安装包，放在 out/ / pack a .deb of the kiosk into out/
+	@.ci/deps build
+	@$(MAKE) --no-print-directory binaries
+	@.ci/deb out
+
+.PHONY: test-deb
+test-deb: deb ## 在干净的 Debian 上装、崩溃、升级、卸载（需要 root）/ install, crash, upgrade, remove on a bare Debian (as root)
+	@.ci/deb-test "$$(ls -t out/yunzhao_*.deb | head -n 1)" $(ARGS)
 
 .PHONY: clean
 clean: ## 删除编译结果 / remove what was built

@@ -32,6 +32,7 @@ var Version = "dev"
 // commands is the whole command line.
 type commands struct {
 	Run         RunCmd         `cmd:"" help:"启动拍照站 / Start the station."`
+	Kiosk       KioskCmd       `cmd:"" help:"全屏启动，崩溃或卡死时自动重启 / Start in full screen; start again after a crash or a hang."`
 	Demo        DemoCmd        `cmd:"" help:"在真实窗口里演示完整流程并留下截图 / Drive the real window through whole visits and keep pictures."`
 	Standardize StandardizeCmd `cmd:"" help:"把一帧照片标准化 / Make a standardised portrait from a frame."`
 	Check       CheckCmd       `cmd:"" help:"检查一帧照片 / Check a frame against the rules."`
@@ -120,7 +121,7 @@ func (VersionCmd) Run(s *streams) error {
 
 // DataFlag is the station's data directory.
 type DataFlag struct {
-	Data string `help:"数据目录 / Data directory." type:"path" placeholder:"DIR" env:"YUNZHAO_DATA"`
+	Data string `help:"数据目录 / Data directory ($$YUNZHAO_DATA)." type:"path" placeholder:"DIR"`
 }
 
 // dir is the given directory or the user's default one.
@@ -140,6 +141,10 @@ func (d DataFlag) load() (dir string, cfg config.Config, err error) {
 func (d DataFlag) dirOr(name string) (string, error) {
 	if d.Data != "" {
 		return filepath.Abs(d.Data)
+	}
+	// Not by the flag's parser: it takes an empty variable for the current folder.
+	if x := os.Getenv("YUNZHAO_DATA"); x != "" {
+		return filepath.Abs(x)
 	}
 	if x := os.Getenv("XDG_DATA_HOME"); x != "" {
 		return filepath.Join(x, name), nil

@@ -27,6 +27,7 @@ import (
 	"github.com/yunzhao-station/yunzhao/app/screen"
 	"github.com/yunzhao-station/yunzhao/app/sound"
 	"github.com/yunzhao-station/yunzhao/app/station"
+	"github.com/yunzhao-station/yunzhao/app/watchdog"
 	"github.com/yunzhao-station/yunzhao/camera"
 	"github.com/yunzhao-station/yunzhao/sync/central"
 	"github.com/yunzhao-station/yunzhao/sync/keys"
@@ -68,6 +69,10 @@ func (c RunCmd) Run(s *streams) error {
 		return err
 	}
 	limitMemory()
+	heart, err := watchdog.Inherited()
+	if err != nil {
+		return err
+	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Log)); err != nil {
 		return fmt.Errorf("log level: %w", err)
@@ -92,6 +97,9 @@ func (c RunCmd) Run(s *streams) error {
 	defer stop()
 
 	parts, err := openParts(ctx, dir, cfg, c.Demo, log)
+	if err != nil && heart != nil {
+		return notStarted(ctx, heart, cfg, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -142,6 +150,7 @@ func (c RunCmd) Run(s *streams) error {
 		} // else a signal, upon which the toolkit ends by itself, or the window is gone
 		ended <- err
 	}()
+	beat(ctx, heart, window, st)
 	window.ShowAndRun() // until the window is closed or the station ended
 	stop()
 	return <-ended
