@@ -101,6 +101,7 @@ type Machine struct {
 	shot        *ShotView
 	overrides   []Overridden
 	marked      Marked // why the payment is what it is
+	proving     bool   // a typed code is being judged
 	decided     Staff  // who last decided something in this visit
 	saved       *SavedView
 
@@ -301,7 +302,7 @@ func (m *Machine) clearVisit() {
 	m.flagged, m.consented = false, false
 	m.claim, m.live, m.capture = ClaimView{}, LiveView{}, capture{}
 	m.attempt, m.shot, m.overrides, m.saved = 0, nil, nil, nil
-	m.marked, m.decided = Marked{}, Staff{}
+	m.marked, m.decided, m.proving = Marked{}, Staff{}, false
 	m.sealFault = nil
 	m.toast, m.toastUntil = nil, time.Time{}
 }
@@ -352,6 +353,9 @@ func (m *Machine) intent(in Intent) {
 		return
 	case PaymentMark:
 		m.markPayment(in)
+		return
+	case PayCode:
+		m.payCode(in)
 		return
 	case FaultAction:
 		m.faultAction(in.Code)
@@ -793,6 +797,8 @@ func (m *Machine) report(ev Event) {
 		m.calibrationDone(ev)
 	case PlateChanged:
 		m.calibration.Plate, m.calibration.Alarm = ev.Plate, ev.Alarm
+	case ProofJudged:
+		m.proofJudged(ev)
 	case PINChecked:
 		m.pinChecked(ev)
 	case HouseChanged:

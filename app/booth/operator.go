@@ -178,6 +178,8 @@ type OperatorView struct {
 	Manual   []ManualLine
 	ManualOK bool
 	Notice   *Text
+	Refused  bool // Notice is a refusal
+	Proving  bool // a code is being judged
 }
 
 // Reason is a coded reason for a decision of staff. The code goes on record.
@@ -263,6 +265,7 @@ type operator struct {
 	deadline time.Time
 	notice   *Text
 	page     StaffPage
+	refusal  *Text // the notice, where it is one
 
 	status []StatusLine
 	day    DayNumbers
@@ -332,7 +335,7 @@ func (m *Machine) operatorIntent(in Intent) bool {
 	case LockStation, SyncNow, PurgeNow, ShutDown:
 		m.command(in)
 		return true
-	case Override, PaymentMark, Recalibrate:
+	case Override, PaymentMark, PayCode, Recalibrate:
 		return !m.authorised()
 	}
 	if !m.op.open {
@@ -622,10 +625,11 @@ func (m *Machine) operatorView() *OperatorView {
 		return v
 	}
 	v.Page = m.op.page
+	v.Proving = m.proving
 	v.Staff, v.Status, v.Day, v.Can = m.op.staff, withLight(m.op.status, m.calibration), m.op.day, m.allowed()
 	if m.op.notice != nil {
 		n := *m.op.notice
-		v.Notice = &n
+		v.Notice, v.Refused = &n, m.op.notice == m.op.refusal
 	}
 	if m.state == Review && m.shot != nil && m.shot.Portrait != nil {
 		v.Failing = m.failing()

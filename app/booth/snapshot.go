@@ -38,7 +38,7 @@ func (m *Machine) View() View {
 		service := m.record.Service
 		v.Service = &service
 		v.ConsentDoc = m.record.Consent
-		v.Payment = PaymentView{State: m.record.Payment}
+		v.Payment = PaymentView{State: m.record.Payment, Receipt: m.receiptWanted()}
 		switch m.state {
 		case Guide:
 			v.Payment.Blocked = m.unpaid("before_capture")

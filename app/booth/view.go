@@ -151,6 +151,7 @@ type ServiceView struct {
 type PaymentView struct {
 	State   string // none, unpaid, paid, deferred, waived, refunded
 	Blocked bool   // the policy's gate is here and closed
+	Receipt bool   // central is away: the camera looks for a receipt on the phone
 }
 
 // ClaimView is the QR that joins phone, session and capture.
