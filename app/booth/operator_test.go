@@ -419,6 +419,7 @@ func TestNoStudentReachesWhatIsForStaff(t *testing.T) {
 		Override{CheckID: CheckCaptured, Reason: "quality"},
 		PaymentMark{State: "paid", Reason: "cash"},
 		PaymentMark{State: "waived", Reason: "hardship"},
+		PayCode{Code: "12345678"},
 		SyncNow{},
 		PurgeNow{},
 		ShutDown{},

@@ -59,6 +59,15 @@ func (m *Machine) receiptWanted() bool {
 	return false
 }
 
+// Owing is the record of a student whose receipt the camera looks for; ok is
+// false while it looks for none.
+func (m *Machine) Owing() (r Record, ok bool) {
+	if !m.receiptWanted() {
+		return Record{}, false
+	}
+	return *m.record, true
+}
+
 // payCode takes the code from unlocked staff.
 func (m *Machine) payCode(in PayCode) {
 	if !m.authorised() || !m.allowed().Payment || m.proving {

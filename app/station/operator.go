@@ -294,8 +294,11 @@ func dayNumbers(entries []outbox.Entry, now time.Time) booth.DayNumbers {
 }
 
 // payment is what the packet says about the fee.
-func payment(e booth.Seal, order string) packet.Payment {
-	p := packet.Payment{State: e.Payment, OrderID: order}
+func payment(e booth.Seal, v *visit) packet.Payment {
+	p := packet.Payment{State: e.Payment, OrderID: v.order}
+	if e.Payment == string(wire.PaymentPaid) {
+		p.Evidence, p.Proof = v.proof.evidence, v.proof.text
+	}
 	if e.Marked != (booth.Marked{}) {
 		p.Reason, p.Evidence = e.Marked.Reason, "operator"
 	}

@@ -104,7 +104,7 @@ func (s *Station) sealVisit(v *visit, e booth.Seal) (*packet.Sealed, error) {
 			Batch:    e.Record.BatchID,
 			Student:  packet.Student{Ref: e.Record.Ref, IdentifiedBy: by, InfoFlagged: e.Flagged},
 			Claim:    packet.Claim{Session: e.Session, Linked: v.linked},
-			Payment:  payment(e, v.order),
+			Payment:  payment(e, v),
 			Operator: e.Operator.ID,
 			Consent:  packet.Consent{Version: e.Consent, Language: string(s.machine.View().Lang), At: v.consent},
 			Capture: packet.Capture{

@@ -72,6 +72,7 @@ type Station struct {
 	preview *preview
 	audit   *auditLog
 	pins    *PINs
+	till    *till
 	stop    context.CancelFunc // ends Run
 	inputs  chan any
 	plate   *pipeline.Plate
@@ -113,8 +114,12 @@ func New(p Params) (*Station, error) {
 	if err != nil {
 		return nil, err
 	}
+	till, err := openTill(p.DataDir, p.Enrolment, p.Roster, time.Now())
+	if err != nil {
+		return nil, errors.Join(err, audit.close())
+	}
 	s := &Station{
-		p: p, log: p.Log, maker: maker, audit: audit, pins: OpenPINs(p.DataDir, nil),
+		p: p, log: p.Log, maker: maker, audit: audit, pins: OpenPINs(p.DataDir, nil), till: till,
 		specs: map[string]*spec.Spec{}, inputs: make(chan any, 64), bursts: make(chan *burst, 2), judging: maker.NewBurst(),
 	}
 	t := p.Config.Times
@@ -184,6 +189,7 @@ func (s *Station) Run(ctx context.Context) error {
 	start(s.purge)
 	start(s.coach)
 	start(s.watchPlate)
+	start(s.watchReceipts)
 	if s.preview != nil {
 		start(s.preview.run)
 	}
@@ -314,6 +320,8 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 			s.seal(ctx, e)
 		case booth.CheckPIN:
 			s.checkPIN(e)
+		case booth.CheckCode:
+			s.checkCode(e)
 		case booth.Sync:
 			s.p.Uplink.Wake()
 		case booth.Purge:

@@ -24,6 +24,7 @@ type visit struct {
 	audit   []byte // this session's entries, as they go into the packet
 	consent time.Time
 	order   string
+	proof   proof // of the payment, where central was away
 	linked  bool
 	scanned bool
 
