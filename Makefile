@@ -80,6 +80,11 @@ test-faults: ## 断电、强杀、坏盘、篡改，数小时 / power cuts, kill
 	@.ci/deps test
 	@.ci/faults $(ARGS)
 
+.PHONY: test-network
+test-network: ## 断网、假门户、被杀的中心，一万多个照片包 / resets, portals, a killed central: over 10,000 packets
+	@.ci/deps test
+	@.ci/network $(ARGS)
+
 .PHONY: check
 check: lint vuln test ## 格式、静态检查、漏洞与测试 / format, vet, lint, vulnerabilities and tests
 

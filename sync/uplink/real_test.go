@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -39,6 +40,7 @@ type campus struct {
 	dir  string
 	url  string
 	demo central.DemoInfo
+	now  func() time.Time // nil = the system's clock
 
 	mu    sync.Mutex
 	srv   *central.Server
@@ -64,7 +66,7 @@ func newCampus(t *testing.T) *campus {
 }
 
 func (c *campus) open() {
-	s, err := central.Open(c.dir, central.Options{PublicURL: c.url})
+	s, err := central.Open(c.dir, central.Options{PublicURL: c.url, Now: c.now})
 	if err != nil {
 		c.t.Error(err)
 		return
@@ -187,7 +189,10 @@ func (d *desk) exchange() {
 }
 
 // shoot saves a photo of a student of the demonstration.
-func (d *desk) shoot(st wire.Student) ulid.ULID {
+func (d *desk) shoot(st wire.Student) ulid.ULID { return d.shootPicture(st, picture(d.t, 64, 36)) }
+
+// shootPicture saves one with this frame of the camera's.
+func (d *desk) shootPicture(st wire.Student, original []byte) ulid.ULID {
 	d.t.Helper()
 	seq, err := d.box.NextSeq()
 	if err != nil {
@@ -204,7 +209,7 @@ func (d *desk) shoot(st wire.Student) ulid.ULID {
 			Batch: st.Batch, Student: packet.Student{Ref: st.Ref, IdentifiedBy: "keypad"}, Payment: packet.Payment{State: "none"},
 			Capture: packet.Capture{Camera: "test", At: now}, Report: json.RawMessage(`{"verdict":"pass","checks":[]}`),
 		},
-		Original: picture(d.t, 64, 36), Portrait: picture(d.t, 24, 32), Audit: []byte("{}\n"),
+		Original: original, Portrait: picture(d.t, 24, 32), Audit: []byte("{}\n"),
 	}, to, d.key)
 	if err != nil {
 		d.t.Fatal(err)
@@ -219,6 +224,21 @@ func picture(t *testing.T, w, h int) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, w, h)), nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// noise is a JPEG of about 300 kB, as a frame of 1080p is.
+func noise(t testing.TB) []byte {
+	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, 720, 480))
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range img.Pix {
+		img.Pix[i] = byte(rng.Uint32())
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, img, &jpeg.Options{Quality: 88}); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
