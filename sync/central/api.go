@@ -705,5 +705,27 @@ func (s *Server) handleHeartbeat(w http.ResponseWriter, r *http.Request, st Stat
 	if err != nil {
 		return err
 	}
-	return s.answer(w, wire.TypeHello, wire.Hello{StationID: st.ID, Now: s.now().UTC(), Revoked: st.Revoked(), Recipients: recipients})
+	slot, slots, err := s.slotOf(r.Context(), st.ID)
+	if err != nil {
+		return err
+	}
+	return s.answer(w, wire.TypeHello, wire.Hello{
+		StationID: st.ID, Now: s.now().UTC(), Revoked: st.Revoked(), Recipients: recipients, Slot: slot, Slots: slots,
+	})
+}
+
+// slotOf is the station's place among all that were ever enrolled. It may move
+// by one when another enrols; nothing but evenness hangs on it.
+func (s *Server) slotOf(ctx context.Context, station string) (slot, slots int, err error) {
+	err = s.view(ctx, func(tx *bolt.Tx) error {
+		c := tx.Bucket(bktStations).Cursor()
+		for k, _ := c.First(); k != nil; k, _ = c.Next() {
+			if string(k) < station {
+				slot++
+			}
+			slots++
+		}
+		return nil
+	})
+	return slot, slots, err
 }

@@ -89,14 +89,14 @@ func (s *storm) count(r *http.Request) {
 	s.bodies.Add(r.ContentLength)
 }
 
-// save commits a packet; real ones have the size of a photo.
-func (s *storm) save(real bool) ulid.ULID {
+// save commits a packet; large ones have the size of a photo.
+func (s *storm) save(large bool) ulid.ULID {
 	s.t.Helper()
 	s.mu.Lock()
 	st := s.students[len(s.saved)%len(s.students)]
 	s.mu.Unlock()
 	var id ulid.ULID
-	if real {
+	if large {
 		id = s.shootLarge(st)
 	} else {
 		id = s.shoot(st)
@@ -288,8 +288,7 @@ func TestBadWeather(t *testing.T) {
 			hole := fair
 			hole.hole = true
 			// It opens somewhere within the exchange.
-			var opens *time.Timer
-			opens = time.AfterFunc(rand.N(12*time.Millisecond), func() { s.w.set(hole) })
+			opens := time.AfterFunc(rand.N(12*time.Millisecond), func() { s.w.set(hole) })
 			_ = s.attempt(120 * time.Millisecond)
 			opens.Stop()
 			s.w.clear()

@@ -31,6 +31,10 @@ const (
 	// stations of a campus would come back in the same moment after an outage.
 	RetryMin = time.Second
 	RetryMax = 2 * time.Minute
+	// SlotWidth is a station's share of the period in which a campus comes back
+	// after an outage; TurnMax bounds the period.
+	SlotWidth = 50 * time.Millisecond
+	TurnMax   = 2 * time.Minute
 	// FatalPause is how long a refusal that only a person can mend is left
 	// alone before it is tried again.
 	FatalPause = 5 * time.Minute
@@ -62,6 +66,11 @@ func (e localError) Unwrap() error { return e.error }
 
 // cursorVerdicts names central's verdict feed in the outbox.
 const cursorVerdicts = "verdicts"
+
+// cursorSlot names this station's turn in the outbox: slots in the upper half,
+// slot in the lower. A station that is switched on with all others knows it
+// before it has heard central.
+const cursorSlot = "slot"
 
 // Roster is where central's list of students goes.
 type Roster interface {
@@ -136,6 +145,7 @@ type Worker struct {
 
 	// Under mu.
 	noConnection bool
+	slot         uint64             // as it is kept under cursorSlot
 	notBefore    time.Time          // central asked for a pause until then
 	abort        context.CancelFunc // ends the exchange that runs; nil = none
 
@@ -144,7 +154,8 @@ type Worker struct {
 	confirmNext time.Time
 	piece       int64
 
-	pause time.Duration // Run's
+	pause   time.Duration                          // Run's
+	backoff func(last time.Duration) time.Duration // jitter; the tests compare it with others
 }
 
 // NewWorker checks p; nothing happens before Run or Drain.
@@ -175,6 +186,7 @@ func NewWorker(p Params) (*Worker, error) {
 		return nil, err
 	}
 	return &Worker{
+		backoff: jitter, slot: p.Outbox.Cursor(cursorSlot),
 		p: p, wake: make(chan struct{}, 1), anew: make(chan struct{}, 1), piece: p.Piece, status: Status{Since: p.Now()},
 		c: &client{rest: rest, now: p.Now, id: identity{
 			station: p.Enrolment.Enrolled.StationID, key: p.Key, central: p.Enrolment.Enrolled.CentralKey,
@@ -243,7 +255,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if w.p.Probe != nil {
 		watching.Go(func() { w.watchDoor(ctx, func() { signal(w.anew) }) })
 	}
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(w.turn(0))
 	defer timer.Stop()
 	for {
 		select {
@@ -251,6 +263,10 @@ func (w *Worker) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-w.anew:
 			w.forget()
+			if wait := w.turn(0); wait > 0 {
+				timer.Reset(wait)
+				continue
+			}
 		case <-w.wake:
 			if w.paused() {
 				continue // the timer stands at the pause's end
@@ -303,8 +319,8 @@ func (w *Worker) next(err error) time.Duration {
 		}
 		return wait
 	}
-	w.pause = jitter(w.pause)
-	wait := w.pause
+	w.pause = w.backoff(w.pause)
+	wait := w.turn(w.pause)
 	var refused *RefusedError
 	if errors.As(err, &refused) {
 		hold := refused.RetryAfter
@@ -312,13 +328,51 @@ func (w *Worker) next(err error) time.Duration {
 			hold = max(hold, FatalPause)
 		}
 		if hold > 0 {
-			wait = max(wait, hold)
+			wait = w.turn(max(w.pause, hold))
 			w.mu.Lock()
 			w.notBefore = now.Add(wait)
 			w.mu.Unlock()
 		}
 	}
 	return wait
+}
+
+// turn is how long to wait for this station's next own moment that is at least
+// earliest away. What brings all stations of a campus back brings them back in
+// the same instant: a switch that has power again, a central that was started,
+// the morning. Chance spreads them as it likes; moments that central gave out
+// spread them evenly, whenever each of them noticed. A campus of a few waits for
+// nothing, one of a thousand for 50 s at most.
+func (w *Worker) turn(earliest time.Duration) time.Duration {
+	w.mu.Lock()
+	slots, slot := int64(w.slot>>32), int64(w.slot&(1<<32-1))
+	at := w.p.Now().Add(earliest - w.status.Offset)
+	w.mu.Unlock()
+	if slots < 2 {
+		return earliest
+	}
+	period := min(time.Duration(slots)*SlotWidth, TurnMax)
+	mine := period * time.Duration(slot) / time.Duration(slots)
+	into := time.Duration(at.UnixNano()) % period
+	return earliest + (mine-into+period)%period
+}
+
+// setSlot keeps the turn that central gave this station.
+func (w *Worker) setSlot(h wire.Hello) {
+	if h.Slots < 0 || h.Slots > 1<<20 || h.Slot < 0 || h.Slot >= max(1, h.Slots) {
+		return // no turn at all is better than one that makes no sense
+	}
+	v := uint64(h.Slots)<<32 | uint64(h.Slot)
+	w.mu.Lock()
+	same := w.slot == v
+	w.slot = v
+	w.mu.Unlock()
+	if same {
+		return
+	}
+	if err := w.p.Outbox.SetCursor(cursorSlot, v); err != nil {
+		w.p.Log.Warn("this station's turn is not kept", "err", err)
+	}
 }
 
 // unsent: an exchange that went well left packets that were never tried.
@@ -424,6 +478,7 @@ func (w *Worker) greet(ctx context.Context) error {
 	w.mu.Lock()
 	w.status.Offset, w.status.LastHeard = now.Sub(hello.Now), w.p.Now()
 	w.mu.Unlock()
+	w.setSlot(hello)
 	if hello.Recipients != nil && w.p.Events.Recipients != nil {
 		w.p.Events.Recipients(*hello.Recipients)
 	}

@@ -302,6 +302,11 @@ type Hello struct {
 	// Recipients is a signed [Recipients], once central has changed its working
 	// key.
 	Recipients *Signed `json:"recipients,omitempty"`
+	// Slot of Slots is this station's turn when all come back at once after an
+	// outage: stations share a period among them instead of leaving it to
+	// chance. Slots 0 = central does not say.
+	Slot  int `json:"slot,omitempty"`
+	Slots int `json:"slots,omitempty"`
 }
 
 // Recipients are whom a station seals for, instead of those it was told at its
