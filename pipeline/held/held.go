@@ -8,17 +8,16 @@ import (
 	"image"
 	"math"
 	"math/rand/v2"
-)
 
-// Point is a place in a picture, in pixels.
-type Point struct{ X, Y float64 }
+	"github.com/yunzhao-station/yunzhao/pipeline/plane"
+)
 
 // Conditions say how the thing is held and filmed. The zero value is a sharp
 // picture without noise of something that lies upon the whole frame.
 type Conditions struct {
 	// Corners are where the picture's top left, top right, bottom right and
 	// bottom left corners come to lie.
-	Corners [4]Point
+	Corners [4]plane.Point
 	Blur    float64 // of the lens, standard deviation of a Gaussian in pixels
 	Motion  float64 // length of the trace of a moving hand, pixels along x
 	Glare   float64 // a lamp in the glass: the share of the picture's width that it covers
@@ -30,16 +29,16 @@ type Conditions struct {
 // Tilted are the corners of a picture of w×h pixels that is held so that its
 // middle lies at c, scaled by k, turned by roll in the plane and by yaw and
 // pitch out of it (radians), seen from a distance of three times its width.
-func Tilted(w, h int, c Point, k, roll, yaw, pitch float64) [4]Point {
+func Tilted(w, h int, c plane.Point, k, roll, yaw, pitch float64) [4]plane.Point {
 	far := 3 * float64(w)
-	var out [4]Point
+	var out [4]plane.Point
 	for i, s := range [4][2]float64{{-1, -1}, {1, -1}, {1, 1}, {-1, 1}} {
 		x, y, z := s[0]*float64(w)/2, s[1]*float64(h)/2, 0.0
 		x, y = x*math.Cos(roll)-y*math.Sin(roll), x*math.Sin(roll)+y*math.Cos(roll)
 		x, z = x*math.Cos(yaw)+z*math.Sin(yaw), -x*math.Sin(yaw)+z*math.Cos(yaw)
 		y, z = y*math.Cos(pitch)-z*math.Sin(pitch), y*math.Sin(pitch)+z*math.Cos(pitch)
 		p := far / (far + z)
-		out[i] = Point{c.X + k*x*p, c.Y + k*y*p}
+		out[i] = plane.Point{X: c.X + k*x*p, Y: c.Y + k*y*p}
 	}
 	return out
 }
@@ -66,7 +65,7 @@ func Draw(dst, flat *image.Gray, c Conditions, rng *rand.Rand) {
 
 func paint(dst, flat *image.Gray, c Conditions, rng *rand.Rand) {
 	w, h := float64(flat.Rect.Dx()), float64(flat.Rect.Dy())
-	back, ok := homography(c.Corners, [4]Point{{0, 0}, {w, 0}, {w, h}, {0, h}})
+	back, ok := plane.Between(c.Corners, plane.Corners(w, h))
 	if !ok {
 		return
 	}
@@ -74,7 +73,7 @@ func paint(dst, flat *image.Gray, c Conditions, rng *rand.Rand) {
 	for _, p := range c.Corners {
 		lo.X, lo.Y, hi.X, hi.Y = min(lo.X, p.X), min(lo.Y, p.Y), max(hi.X, p.X), max(hi.Y, p.Y)
 	}
-	glare := Point{w * (.2 + .6*rng.Float64()), h * (.2 + .6*rng.Float64())}
+	glare := plane.Point{X: w * (.2 + .6*rng.Float64()), Y: h * (.2 + .6*rng.Float64())}
 	phase := 2 * math.Pi * rng.Float64()
 	// Where the thing is shrunk, every pixel is the mean of those it covers.
 	step := math.Hypot(c.Corners[1].X-c.Corners[0].X, c.Corners[1].Y-c.Corners[0].Y) / w
@@ -83,12 +82,12 @@ func paint(dst, flat *image.Gray, c Conditions, rng *rand.Rand) {
 		for x := max(0, int(lo.X)); x < min(dst.Rect.Dx(), int(hi.X)+1); x++ {
 			sum, n := 0.0, 0.0
 			for i := range sub * sub {
-				p := Point{float64(x) + (float64(i%sub)+.5)/float64(sub), float64(y) + (float64(i/sub)+.5)/float64(sub)}
-				q := back.apply(p)
+				p := plane.Point{X: float64(x) + (float64(i%sub)+.5)/float64(sub), Y: float64(y) + (float64(i/sub)+.5)/float64(sub)}
+				q := back.Apply(p)
 				if q.X < 0 || q.Y < 0 || q.X >= w || q.Y >= h {
 					continue
 				}
-				v := sample(flat, q)
+				v := plane.Sample(flat, q)
 				if c.Moire > 0 {
 					// Two rasters that differ by little beat slowly.
 					v *= 1 - c.Moire*(.5+.5*math.Sin(p.X*.71+p.Y*.23+phase))*(.5+.5*math.Sin(p.Y*.83-p.X*.11+phase))
@@ -107,16 +106,6 @@ func paint(dst, flat *image.Gray, c Conditions, rng *rand.Rand) {
 			}
 		}
 	}
-}
-
-func sample(m *image.Gray, p Point) float64 {
-	x, y := p.X-.5, p.Y-.5
-	x0, y0 := int(math.Floor(x)), int(math.Floor(y))
-	fx, fy := x-float64(x0), y-float64(y0)
-	at := func(x, y int) float64 {
-		return float64(m.Pix[min(max(y, 0), m.Rect.Dy()-1)*m.Stride+min(max(x, 0), m.Rect.Dx()-1)])
-	}
-	return (at(x0, y0)*(1-fx)+at(x0+1, y0)*fx)*(1-fy) + (at(x0, y0+1)*(1-fx)+at(x0+1, y0+1)*fx)*fy
 }
 
 // soften is a Gaussian blur in two passes.
@@ -166,51 +155,4 @@ func smear(m *image.Gray, n int) {
 			row[x] = uint8(sum / n)
 		}
 	}
-}
-
-// plane is a projective map of the plane.
-type plane [9]float64
-
-func (m plane) apply(p Point) Point {
-	z := m[6]*p.X + m[7]*p.Y + m[8]
-	return Point{(m[0]*p.X + m[1]*p.Y + m[2]) / z, (m[3]*p.X + m[4]*p.Y + m[5]) / z}
-}
-
-// homography is the map that takes the four points from to the four points to:
-// the direct linear transformation with its last entry 1 (Hartley and
-// Zisserman, Multiple View Geometry, section 4.1).
-func homography(from, to [4]Point) (plane, bool) {
-	var a [8][9]float64
-	for i := range 4 {
-		x, y, u, v := from[i].X, from[i].Y, to[i].X, to[i].Y
-		a[2*i] = [9]float64{x, y, 1, 0, 0, 0, -u * x, -u * y, u}
-		a[2*i+1] = [9]float64{0, 0, 0, x, y, 1, -v * x, -v * y, v}
-	}
-	for c := range 8 {
-		best := c
-		for r := c + 1; r < 8; r++ {
-			if math.Abs(a[r][c]) > math.Abs(a[best][c]) {
-				best = r
-			}
-		}
-		if math.Abs(a[best][c]) < 1e-9 {
-			return plane{}, false
-		}
-		a[c], a[best] = a[best], a[c]
-		for r := range 8 {
-			if r == c {
-				continue
-			}
-			f := a[r][c] / a[c][c]
-			for k := c; k < 9; k++ {
-				a[r][k] -= f * a[c][k]
-			}
-		}
-	}
-	var m plane
-	for i := range 8 {
-		m[i] = a[i][8] / a[i][i]
-	}
-	m[8] = 1
-	return m, true
 }

@@ -10,6 +10,7 @@ import (
 	qrcode "github.com/skip2/go-qrcode"
 
 	"github.com/yunzhao-station/yunzhao/pipeline/held"
+	"github.com/yunzhao-station/yunzhao/pipeline/plane"
 	"github.com/yunzhao-station/yunzhao/pipeline/qr"
 )
 
@@ -54,7 +55,7 @@ func frame(p *image.Gray, scale, roll, yaw, pitch float64, c held.Conditions, rn
 			m.Pix[y*m.Stride+x] = uint8(120 + 60*(x*y%7)/7 + (x/90+y/70)%2*40)
 		}
 	}
-	c.Corners = held.Tilted(p.Rect.Dx(), p.Rect.Dy(), held.Point{X: 480 + 40*(rng.Float64()-.5), Y: 270 + 20*(rng.Float64()-.5)}, scale, roll, yaw, pitch)
+	c.Corners = held.Tilted(p.Rect.Dx(), p.Rect.Dy(), plane.Point{X: 480 + 40*(rng.Float64()-.5), Y: 270 + 20*(rng.Float64()-.5)}, scale, roll, yaw, pitch)
 	held.Draw(m, p, c, rng)
 	return m
 }

@@ -97,6 +97,7 @@ type snapshot struct {
 // index is what is searched.
 type index struct {
 	byNumber map[string][]*wire.Student // normalised document and student numbers
+	names    names
 	batches  map[string]wire.Batch
 }
 
@@ -208,6 +209,7 @@ func buildIndex(d *snapshot) index {
 	x := index{
 		byNumber: make(map[string][]*wire.Student, 2*len(d.Students)),
 		batches:  make(map[string]wire.Batch, len(d.Batches)),
+		names:    buildNames(d.Students),
 	}
 	for _, b := range d.Batches {
 		x.batches[b.ID] = b
