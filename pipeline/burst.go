@@ -133,7 +133,7 @@ func (b *Burst) look(w *burstWorker, tracker *face.Tracker, f BurstFrame, thumb 
 	}
 	var s sight
 	lumaInto(&w.gray, &w.frame)
-	faces, err := tracker.Update(&w.gray, face.Options{MinSize: float64(w.frame.Rect.Dy()) / 8})
+	faces, err := tracker.Update(&w.gray, face.Options{MinSize: float64(w.frame.Rect.Dy()) / 8, Colour: &w.frame})
 	if err == nil && len(faces) > 0 {
 		main := faces[0]
 		s.eyes, s.ied = main.EyeMid(), main.IED()

@@ -75,7 +75,7 @@ const (
 func (z *Standardizer) faceOf(shown *image.RGBA, roll float64) (*face.Face, error) {
 	lumaInto(&z.again, shown)
 	short := float64(min(shown.Rect.Dx(), shown.Rect.Dy()))
-	faces, err := z.detector.Detect(&z.again, face.Options{MinSize: leastFace * short, Upright: math.Abs(roll) < upright, MaxFaces: 1})
+	faces, err := z.detector.Detect(&z.again, face.Options{MinSize: leastFace * short, Upright: math.Abs(roll) < upright, MaxFaces: 1, Colour: shown})
 	if err != nil || len(faces) == 0 {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func (z *Standardizer) Live(small *image.RGBA, frameWidth int, s *spec.Spec) (Li
 		z.live.tracker = z.detector.NewTracker()
 	}
 	// Whoever is smaller than this is too far away by any rule.
-	faces, err := z.live.tracker.Update(&z.live.gray, face.Options{MinSize: h / 8})
+	faces, err := z.live.tracker.Update(&z.live.gray, face.Options{MinSize: h / 8, Colour: small})
 	if err != nil {
 		return LiveResult{}, fmt.Errorf("find faces: %w", err)
 	}
@@ -106,7 +106,9 @@ func (z *Standardizer) Live(small *image.RGBA, frameWidth int, s *spec.Spec) (Li
 		return r, nil
 	}
 	f := faces[0]
-	r.Face = &Box{f.X / w, f.Y / h, f.W / w, f.H / h}
+	// The box of a face at the edge reaches out of the frame.
+	x0, y0, x1, y1 := max(f.X/w, 0), max(f.Y/h, 0), min((f.X+f.W)/w, 1), min((f.Y+f.H)/h, 1)
+	r.Face = &Box{x0, y0, max(x1-x0, 0), max(y1-y0, 0)}
 	r.Hint, r.Ready = z.coach(j, r.Checks, f.Scale(scale), bounds{0, 0, w * scale, h * scale})
 	return r, nil
 }

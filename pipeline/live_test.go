@@ -49,7 +49,7 @@ func TestLive(t *testing.T) {
 					t.Logf("%s %s %v", c.ID, c.Status, deref(c.Value))
 				}
 			}
-			if (r.Face == nil) != (tc.scene.nobody || tc.scene.dim > .9) {
+			if (r.Face == nil) != tc.scene.nobody {
 				t.Errorf("face %v", r.Face)
 			}
 			if f := r.Face; f != nil && (f.X < 0 || f.Y < 0 || f.X+f.W > 1 || f.Y+f.H > 1 || f.W <= 0) {

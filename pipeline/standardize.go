@@ -144,6 +144,7 @@ var ErrInput = errors.New("pipeline: unusable input")
 // Wipe overwrites every picture that the Standardizer still holds.
 func (z *Standardizer) Wipe() {
 	z.live.wipe()
+	z.detector.Wipe()
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	z.matter.Wipe()
@@ -280,7 +281,7 @@ func (p *photo) run(ctx context.Context) error {
 	r := &p.res.Report
 	if !p.looked {
 		lumaInto(&p.z.gray, p.frame)
-		faces, err := p.z.detector.Detect(&p.z.gray, face.Options{})
+		faces, err := p.z.detector.Detect(&p.z.gray, face.Options{Colour: p.frame})
 		if err != nil {
 			return fmt.Errorf("find faces: %w", err)
 		}

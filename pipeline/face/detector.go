@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/yunzhao-station/yunzhao/assets/cascades"
+	"github.com/yunzhao-station/yunzhao/pipeline/infer"
 )
 
 // Options narrow a search. The zero value is a thorough search of a whole
@@ -26,6 +27,9 @@ type Options struct {
 	// MaxFaces bounds how many faces get landmarks, best scores first; zero
 	// means DefaultMaxFaces.
 	MaxFaces int
+	// Colour is the same picture in colour. With it the networks are asked too,
+	// and faces come with a Shape; nil: the cascades alone.
+	Colour *image.RGBA
 
 	votes int // searches for each landmark
 }
@@ -54,6 +58,7 @@ const (
 
 // Detector finds faces. It is safe for concurrent use; its buffers are pooled.
 type Detector struct {
+	nets    *infer.Nets
 	finder  *finder
 	pupil   *forest
 	points  [numModels]*forest
@@ -63,6 +68,7 @@ type Detector struct {
 type scratch struct {
 	work, turned, patch []uint8
 	places              []place
+	mesh                infer.Mesh
 }
 
 // The landmark models, each named after its file.
@@ -87,7 +93,7 @@ var modelFiles = [numModels]string{
 
 // NewDetector unpacks the embedded models (about 8 MB) once.
 func NewDetector() (*Detector, error) {
-	d := &Detector{}
+	d := &Detector{nets: infer.New()}
 	d.scratch.New = func() any { return new(scratch) }
 	b, err := cascades.Read(cascades.FaceFinder)
 	if err != nil {
@@ -131,7 +137,31 @@ func (d *Detector) Detect(gray *image.Gray, opt Options) ([]Face, error) {
 	}
 	s := d.scratch.Get().(*scratch) //nolint:errcheck // the pool holds nothing else
 	defer d.scratch.Put(s)
-	return d.detect(v, opt.withDefaults(v), s), nil
+	opt = opt.withDefaults(v)
+	m, err := colourOf(opt, v)
+	if err != nil {
+		return nil, err
+	}
+	var faces []Face
+	if m == nil || v.w < minWork || v.h < minWork {
+		faces = d.detect(v, opt, s)
+	} else if faces, err = d.both(v, m, opt, s); err != nil {
+		return nil, fmt.Errorf("face: %w", err)
+	}
+	slices.SortStableFunc(faces, func(a, b Face) int { return cmp.Compare(b.Area(), a.Area()) })
+	return faces, nil
+}
+
+// Wipe overwrites what the networks hold of the last picture.
+func (d *Detector) Wipe() { d.nets.Wipe() }
+
+// Close frees the networks, which live outside Go's heap; the Detector is of no
+// use afterwards.
+func (d *Detector) Close() error {
+	if err := d.nets.Close(); err != nil {
+		return fmt.Errorf("face: %w", err)
+	}
+	return nil
 }
 
 func (o Options) withDefaults(v view) Options {

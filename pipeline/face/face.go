@@ -1,6 +1,6 @@
-// Package face finds faces and their landmarks in a grey picture.
+// Package face finds faces and their landmarks in a picture.
 //
-// It knows nothing about colour, rules, students or files: it answers where
+// It knows nothing about rules, students or files: it answers where
 // faces are, and leaves what that means to its callers. The same picture always
 // gives the same answer. Left and right are those of the picture, so a person
 // who looks into the camera has the right eye at LeftEye.
@@ -22,8 +22,9 @@ type Face struct {
 	Nose                  Point // tip of the nose
 	MouthLeft, MouthRight Point // corners of the mouth
 	UpperLip, LowerLip    Point // middle of the lips' outer edges
-	Chin                  Point // estimated from the proportions of eyes and mouth
+	Chin                  Point // lowest point; without a Shape, by the proportions of eyes and mouth
 	Landmarks             Landmarks
+	Shape                 Shape
 
 	// Score is the finder's: the sum over all windows that agreed on this face.
 	Score float64

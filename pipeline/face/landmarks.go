@@ -124,7 +124,6 @@ func plausible(f *Face, roll, ied float64) bool {
 		dx, dy := (p.X-m.X)/ied, (p.Y-m.Y)/ied
 		return dx*cos + dy*sin, -dx*sin + dy*cos
 	}
-	within := func(v, lo, hi float64) bool { return v >= lo && v <= hi }
 	nx, ny := local(f.Nose)
 	lx, ly := local(f.MouthLeft)
 	rx, ry := local(f.MouthRight)
@@ -150,3 +149,5 @@ func chin(f *Face, ied float64) Point {
 	k := (1.70*n + 1.85*ied) / 2 / n
 	return Point{e.X + dx*k, e.Y + dy*k}
 }
+
+func within(v, lo, hi float64) bool { return v >= lo && v <= hi }

@@ -1,8 +1,11 @@
 package face
 
 import (
+	"cmp"
+	"fmt"
 	"image"
 	"math"
+	"slices"
 )
 
 // Tracker follows the people before the camera from picture to picture for
@@ -40,6 +43,13 @@ func (t *Tracker) Update(gray *image.Gray, opt Options) ([]Face, error) {
 	opt.votes = fewVotes
 	if size := gray.Rect.Size(); size != t.size {
 		t.faces, t.size = t.faces[:0], size
+	}
+	m, err := colourOf(opt, v)
+	if err != nil {
+		return nil, err
+	}
+	if m != nil && v.w >= minWork && v.h >= minWork {
+		return t.updateMesh(v, m, opt)
 	}
 	if len(t.faces) > 0 && t.since < refreshEvery {
 		if f, ok := t.follow(v, t.faces[0], opt); ok {
@@ -94,4 +104,42 @@ func (t *Tracker) follow(v view, last Face, opt Options) (Face, bool) {
 		}
 	}
 	return best, best.Score > 0
+}
+
+// updateMesh is Update with the networks: the mesh itself tells where the face
+// is in the next picture, and whether there still is one.
+func (t *Tracker) updateMesh(v view, m *image.RGBA, opt Options) ([]Face, error) {
+	if len(t.faces) > 0 && t.since < refreshEvery {
+		f, ok, err := t.d.meshed(m, overFace(&t.faces[0]), t.faces[0].Score/100, &t.s)
+		if err != nil {
+			return nil, fmt.Errorf("face: %w", err)
+		}
+		if ok && f.W >= opt.MinSize {
+			t.since++
+			t.faces[0] = f
+			return t.faces, nil
+		}
+	}
+	t.since = 0
+	t.sweeps++
+	faces, err := t.d.netFaces(m, opt, false, &t.s)
+	if err != nil {
+		return nil, fmt.Errorf("face: %w", err)
+	}
+	if len(faces) == 0 {
+		opt.Upright = true
+		for _, f := range t.d.detect(v, opt, &t.s) {
+			g, ok, err := t.d.meshed(m, overFace(&f), f.Score/100, &t.s)
+			if err != nil {
+				return nil, fmt.Errorf("face: %w", err)
+			}
+			if ok {
+				f = g
+			}
+			faces = append(faces, f)
+		}
+	}
+	slices.SortStableFunc(faces, func(a, b Face) int { return cmp.Compare(b.Area(), a.Area()) })
+	t.faces = faces
+	return t.faces, nil
 }

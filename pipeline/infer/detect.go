@@ -166,6 +166,9 @@ func (d Detection) place(side, dx, dy float64) Detection {
 	return d
 }
 
+// Offset returns the detection moved by (dx, dy).
+func (d Detection) Offset(dx, dy float64) Detection { return d.place(1, dx, dy) }
+
 // overlap is the intersection of two boxes over their union.
 func overlap(a, b Detection) float64 {
 	w := min(a.X+a.W, b.X+b.W) - max(a.X, b.X)

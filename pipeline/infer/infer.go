@@ -73,16 +73,13 @@ func (n *Nets) Close() error {
 
 // Wipe overwrites what the networks still hold of the last picture: their
 // inputs and, by running them on black, all they computed from it.
-func (n *Nets) Wipe() error {
+func (n *Nets) Wipe() {
 	n.meshMu.Lock()
 	clear(n.meshWork.features)
 	n.meshMu.Unlock()
 	for _, m := range n.all() {
-		if err := m.wipe(); err != nil {
-			return err
-		}
+		m.wipe()
 	}
-	return nil
 }
 
 // net is one network with its input; its fields are used under mu.
@@ -153,14 +150,16 @@ func (m *net) forward(read func(v []float32)) (err error) {
 	return nil
 }
 
-func (m *net) wipe() error {
+func (m *net) wipe() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.loaded {
-		return nil
+		return
 	}
 	clear(m.input)
-	return m.forward(func([]float32) {})
+	m.dnn.SetInput(m.blob, "")
+	out := m.dnn.Forward("")
+	_ = out.Close() // gives back memory and cannot fail
 }
 
 func (m *net) close() error {

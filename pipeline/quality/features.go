@@ -40,6 +40,9 @@ func features(r *report, p *patch, o *output) {
 // eyesOpen is the lid gap over the distance from eyes to chin, of the eye that
 // is less open: about .023 closed, .051 and more open.
 func (p *patch) eyesOpen() (float64, bool) {
+	if s := p.face.Shape; s.Known {
+		return min(s.Lids[0], s.Lids[1]), true
+	}
 	if !p.skin.ok {
 		return 0, false
 	}
@@ -89,6 +92,14 @@ func (p *patch) lidGap(u float64) (float64, bool) {
 // the longest run, down the middle of the mouth, of pixels as dark as the
 // inside of a mouth or as colourless and bright as teeth.
 func (p *patch) mouthGap() (float64, bool) {
+	if s := p.face.Shape; s.Known {
+		return s.Lips, true
+	}
+	return p.lipGap()
+}
+
+// lipGap is mouthGap by the pixels alone.
+func (p *patch) lipGap() (float64, bool) {
 	if !p.skin.ok {
 		return 0, false
 	}
@@ -145,6 +156,11 @@ func (p *patch) longestRun(u, top, bottom float64, is func(i int) bool) float64 
 // smile is 0 for a straight face and 1 and more for a broad smile: raised
 // corners, a wide mouth, and teeth.
 func (p *patch) smile(gap float64) float64 {
+	if s := p.face.Shape; s.Known {
+		// Straight faces measure up to .04, smiles with closed lips .06 to .09.
+		const broad = .12
+		return min(max(s.Smile, 0)/broad+min(gap/.08, 1)*.25, 2)
+	}
 	q := p.points
 	lift := (q.upperLip.Y+q.lowerLip.Y)/2 - (q.mouthL.Y+q.mouthR.Y)/2
 	width := q.mouthR.X - q.mouthL.X

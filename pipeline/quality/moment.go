@@ -37,6 +37,11 @@ func (m *Meter) Moment(frame *image.RGBA, f face.Face) (Moment, bool) {
 	var r Moment
 	r.EyesOpen, r.EyesKnown = p.eyesOpen()
 	r.MouthGap, r.LipsKnown = p.mouthGap()
+	// Between frames of one person, what is dark or bright between the lips counts
+	// too: the finer of two signs that somebody speaks.
+	if gap, ok := p.lipGap(); ok {
+		r.MouthGap, r.LipsKnown = max(r.MouthGap, gap), true
+	}
 	n := 0
 	p.faceMask(func(i int) {
 		if i+p.w+1 >= len(p.luma) {

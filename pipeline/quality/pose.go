@@ -27,6 +27,12 @@ func (r *report) pose(f *face.Face, p *patch, turned float64) {
 		return
 	}
 	r.value(Roll, f.Roll()+turned, true)
+	if s := p.face.Shape; s.Known {
+		r.value(Yaw, s.Yaw, true)
+		r.value(Pitch, s.Pitch, true)
+		return
+	}
+	// Without a mesh, by the proportions of an average head.
 	q := p.points
 	lips := face.Point{
 		X: (q.mouthL.X + q.mouthR.X) / 2,

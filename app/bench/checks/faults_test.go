@@ -313,7 +313,7 @@ func ladders() []ladder {
 		{
 			name: "too bright", unit: "EV", id: "over_exposed", steps: seq(0, 3, .25), limit: 1.5, real: true,
 			apply: func(s *shot, x float64) { s.gain = stops(x) },
-			also:  []string{"luminance_mean", "natural_colour", "luminance_variance", "dynamic_range", "plate", "illumination_even", "subject_contrast", "mouth_closed", "glasses_glare", "ears_visible", "forehead_visible", "eyes_open", "cutout", "background_shadow", "sharpness", "glasses_tinted", "single_face"},
+			also:  []string{"luminance_mean", "natural_colour", "luminance_variance", "dynamic_range", "plate", "illumination_even", "subject_contrast", "mouth_closed", "glasses_glare", "ears_visible", "forehead_visible", "eyes_open", "cutout", "background_shadow", "sharpness", "glasses_tinted", "single_face", "background_uniform"},
 		},
 		{
 			name: "half the face in shadow", unit: "% of light", id: "illumination_even", steps: seq(0, 70, 10), limit: 40, real: true,

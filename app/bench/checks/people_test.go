@@ -49,7 +49,7 @@ func newStudent(t testing.TB) *person {
 	}
 	return &person{
 		name: "student", img: img, x: 547, y: 396.5, ied: 183, chinV: 1.83,
-		mouth: [2]float64{-.02, 1.07}, lids: [2]float64{-.085, .075}, hair: -1.2, eyeDu: .24, tilt: -.6,
+		mouth: [2]float64{-.02, 1.07}, lids: [2]float64{-.085, .075}, hair: -1.2, eyeDu: .24, tilt: -.6, turn: 2.3,
 	}
 }
 
@@ -62,7 +62,7 @@ var known = []person{
 	},
 	{
 		name: "whitehair", x: 657.5, y: 408, ied: 187, chinV: 2.0, mouth: [2]float64{-.02, 1.08},
-		lids: [2]float64{-.06, .06}, hair: -1.45, eyeDu: .22, tilt: 2.4, turn: 7,
+		lids: [2]float64{-.06, .06}, hair: -1.45, eyeDu: .22, tilt: 2.4, turn: 2.5,
 		breaks: []string{"expression", "mouth_closed", "clothing_blue", "clothing_plain", "cutout", "subject_contrast"},
 	},
 }

@@ -1,10 +1,14 @@
 package checks
 
 import (
+	"bufio"
+	"fmt"
 	"image"
 	"image/color"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -171,24 +175,68 @@ func (s *shot) painted() *image.NRGBA {
 	return out
 }
 
-// depth of a face at (u, v), in eye distances before the plane of the eyes: an
-// ellipsoid with a nose. The tip stands .54 before the eyes, the corners of the
-// mouth in about their plane, as on an average adult.
+// vertices are points of an average head, see testdata/head.txt.
+var vertices = sync.OnceValues(func() ([][3]float64, error) {
+	f, err := os.Open(filepath.Join("testdata", "head.txt"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var out [][3]float64
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		var p [3]float64
+		if n, _ := fmt.Sscan(lines.Text(), &p[0], &p[1], &p[2]); n == 3 {
+			out = append(out, p)
+		}
+	}
+	return out, lines.Err()
+})
+
+// The grid of depths: eye distances between nodes, and where it begins and ends.
+const (
+	depthStep                                = .04
+	depthLeft, depthRight, depthUp, depthLow = -2., 2., -2., 2.8
+)
+
+// depths is how far an average head stands before the plane of the eyes, in eye
+// distances: a real head's shape, or what knows real heads would not see it
+// turn. Beyond the face it falls back as a skull does.
+var depths = sync.OnceValue(func() [][]float64 {
+	points, err := vertices()
+	if err != nil || len(points) == 0 {
+		panic(fmt.Sprintf("the shape of a head: %d points, %v", len(points), err))
+	}
+	var rows [][]float64
+	for v := depthUp; v <= depthLow+1e-9; v += depthStep {
+		var row []float64
+		for u := depthLeft; u <= depthRight+1e-9; u += depthStep {
+			var z, weight float64
+			nearest := math.Inf(1)
+			for _, p := range points {
+				d := (p[0]-u)*(p[0]-u) + (p[1]-v)*(p[1]-v)
+				nearest = min(nearest, d)
+				w := 1 / (d + .0009) / (d + .0009)
+				z, weight = z+w*p[2], weight+w
+			}
+			const beyond, slope, deepest = .12, .9, -1.7
+			row = append(row, max(z/weight-slope*max(math.Sqrt(nearest)-beyond, 0), deepest))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+})
+
+// depth of a head at (u, v), between the nodes of depths.
 func depth(u, v float64) float64 {
-	const a, c, middle, height = 1.3, 1.0, .3, 2.1
-	round := func(u, v float64) float64 {
-		d := 1 - u*u/(a*a) - (v-middle)*(v-middle)/(height*height)
-		return c * math.Sqrt(max(d, 0))
-	}
-	z := round(u, v) - round(.5, 0)
-	var along float64
-	switch {
-	case v > -.1 && v <= .58:
-		along = (v + .1) / .68
-	case v > .58 && v < .8:
-		along = 1 - (v-.58)/.22
-	}
-	return z + .46*along*math.Exp(-u*u/(.24*.24))
+	rows := depths()
+	x := min(max((u-depthLeft)/depthStep, 0), float64(len(rows[0])-2)+.999)
+	y := min(max((v-depthUp)/depthStep, 0), float64(len(rows)-2)+.999)
+	i, j := int(x), int(y)
+	fx, fy := x-float64(i), y-float64(j)
+	top := rows[j][i] + fx*(rows[j][i+1]-rows[j][i])
+	low := rows[j+1][i] + fx*(rows[j+1][i+1]-rows[j+1][i])
+	return top + fy*(low-top)
 }
 
 // pose says where the head's light at (u, v) comes from when it is turned by
@@ -197,7 +245,7 @@ func depth(u, v float64) float64 {
 func pose(yaw, pitch float64) func(u, v float64) (float64, float64) {
 	return func(u, v float64) (float64, float64) {
 		// The neck bends, the shoulders stay.
-		k := min(max((2.2-v)/.6, 0), 1)
+		k := min(max((2.7-v)/.6, 0), 1)
 		k = k * k * (3 - 2*k)
 		sy, cy := math.Sincos(yaw * k * math.Pi / 180)
 		sp, cp := math.Sincos(pitch * k * math.Pi / 180)
