@@ -125,6 +125,11 @@ bench-matte: ## 抠图的误差与用时，对照 GrabCut / the matte's errors a
 	@cd pipeline/matte && ../../$(GO) test -tags $(TAGS) -count=1 -run '^TestMatteTable$$' -timeout 120m -args -matte-table -matte-dump $(CURDIR)/out/matte $(ARGS)
 	$(call benchmark,./pipeline/ ./pipeline/matte/...,.)
 
+.PHONY: bench-sync
+bench-sync: ## 一万份积压送进一个中心：速度、延迟、内存、CPU / a backlog of 10,000 into one central: rate, latency, memory, CPU (6 GB in TMPDIR)
+	@.ci/deps test
+	YUNZHAO_BENCH=1 $(GO) test -count=1 -v -run '^TestScale$$' -timeout 120m ./sync/uplink
+
 .PHONY: bench-preview
 bench-preview: ## 预览与相机的开销、延迟 / what preview and camera cost, and how late they are
 	@.ci/deps run

@@ -289,7 +289,7 @@ func (s *Server) readPacket(p Packet, station ed25519.PublicKey) (c *packet.Cont
 	case err != nil:
 		return nil, refusedContents, nil //nolint:nilerr // the reason is the answer
 	}
-	if !decodable(c.Original) || !decodable(c.Portrait) {
+	if !wholeJPEG(c.Original) || !decodable(c.Portrait) {
 		return nil, refusedPicture, nil
 	}
 	if _, _, err := c.Manifest.Checks(); err != nil {
