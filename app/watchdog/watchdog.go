@@ -34,7 +34,10 @@ type Options struct {
 	Stderr  io.Writer
 	Log     *slog.Logger // nil = silent
 
-	Start   time.Duration // until the first beat (30 s): fonts, models, a slow disk
+	// Start is the patience until the first beat (30 s): fonts, models, a slow
+	// disk. It doubles, up to sixteen times, each time it was not enough: a computer
+	// slower than we thought must not be restarted for ever.
+	Start   time.Duration
 	Silence time.Duration // between beats, before the program counts as hung (10 s)
 	Stop    time.Duration // from a request to end until it is killed (15 s)
 
@@ -66,9 +69,10 @@ func Run(ctx context.Context, o Options) error {
 		o.wait = pause
 	}
 	var history history
+	patience := o.Start
 	for {
 		began := time.Now()
-		end, err := o.once(ctx)
+		end, err := o.once(ctx, patience)
 		if err != nil {
 			return fmt.Errorf("watchdog: start %s: %w", o.Command[0], err)
 		}
@@ -77,6 +81,9 @@ func Run(ctx context.Context, o Options) error {
 		}
 		if end.Clean {
 			return nil
+		}
+		if end.Unborn {
+			patience = min(2*patience, maxPatience*o.Start)
 		}
 		delay := history.next(time.Since(began))
 		o.Log.Error("the program ended and is started again", "how", end.How, "ran", time.Since(began).Round(time.Millisecond), "pause", delay)
@@ -88,12 +95,16 @@ func Run(ctx context.Context, o Options) error {
 
 // ending is how one run ended.
 type ending struct {
-	Clean bool   // exit code 0
-	How   string // for the log
+	Clean  bool   // exit code 0
+	Unborn bool   // killed before its first beat
+	How    string // for the log
 }
 
-// once runs the program until it is gone.
-func (o *Options) once(ctx context.Context) (ending, error) {
+// maxPatience is how many times Options.Start the wait for the first beat gets.
+const maxPatience = 16
+
+// once runs the program until it is gone, and waits that long for its first beat.
+func (o *Options) once(ctx context.Context, patience time.Duration) (ending, error) {
 	beats, theirs, err := os.Pipe()
 	if err != nil {
 		return ending{}, err
@@ -128,19 +139,21 @@ func (o *Options) once(ctx context.Context) (ending, error) {
 	pulse := make(chan struct{}, 1)
 	go listen(beats, pulse)
 
-	quiet := time.NewTimer(o.Start)
+	quiet := time.NewTimer(patience)
 	defer quiet.Stop()
+	born := false
 	for {
 		select {
 		case err := <-gone:
 			return describe(err), nil
 		case <-pulse:
+			born = true
 			quiet.Reset(o.Silence)
 		case <-quiet.C:
-			o.Log.Error("the program's heart stopped; it is killed")
+			o.Log.Error("the program's heart is still; it is killed", "ever_beat", born)
 			kill(cmd.Process.Pid, syscall.SIGKILL)
 			end := describe(<-gone)
-			end.Clean, end.How = false, "hung"
+			end.Clean, end.Unborn, end.How = false, !born, "hung"
 			return end, nil
 		case <-ctx.Done():
 			return o.stop(cmd.Process.Pid, gone), nil

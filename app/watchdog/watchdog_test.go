@@ -59,6 +59,14 @@ func play(role, runs string) int {
 			<-make(chan int)
 		}
 		return 0
+	case "slow": // beats once the test has made this file
+		for {
+			if _, err := os.Stat(runs + ".born"); err == nil {
+				_, _ = heart.f.Write([]byte{1})
+				return 0
+			}
+			time.Sleep(time.Millisecond)
+		}
 	case "serve":
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
@@ -136,6 +144,42 @@ func TestAHungProgramIsKilledAndStartedAgain(t *testing.T) {
 				t.Errorf("the hung program is still there: %v", err)
 			}
 		})
+	}
+}
+
+// A computer that takes longer than anybody thought is waited for longer each
+// time, instead of being restarted for ever.
+func TestASlowStartIsGivenMoreTime(t *testing.T) {
+	o, runs := options(t, "slow", nil)
+	o.Start = 100 * time.Millisecond
+	starts := 0
+	o.wait = func(ctx context.Context, _ time.Duration) error {
+		if starts++; starts == 3 {
+			if err := os.WriteFile(runs+".born", nil, 0o600); err != nil {
+				t.Error(err)
+			}
+		}
+		return ctx.Err()
+	}
+	var said bytes.Buffer
+	o.Log = slog.New(slog.NewTextHandler(&said, nil))
+	if err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	var ran []time.Duration
+	for line := range strings.Lines(said.String()) {
+		if _, after, ok := strings.Cut(line, " ran="); ok {
+			d, err := time.ParseDuration(strings.Fields(after)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			ran = append(ran, d)
+		}
+	}
+	for i, want := range []time.Duration{100, 200, 400} {
+		if i >= len(ran) || ran[i] < want*time.Millisecond { // no upper bound: the machine may be busy
+			t.Fatalf("the starts were given %v; number %d must have at least %v", ran, i+1, want*time.Millisecond)
+		}
 	}
 }
 
