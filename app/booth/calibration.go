@@ -88,6 +88,8 @@ func (m *Machine) recalibrate(fresh bool) {
 	case m.calibration.State == CalibrationRunning:
 	case m.state != Idle:
 		m.say(textCalibrateLast)
+	case m.cameraBusy != "" && m.cameraBusy != CameraBundle:
+		m.say(textCameraBusy)
 	case m.cameraDown != nil:
 		m.say(textCameraWait)
 	default:
@@ -128,7 +130,8 @@ func (m *Machine) calibrationDone(ev CalibrationDone) {
 
 // doorOpen tells whether a student may begin.
 func (m *Machine) doorOpen() bool {
-	return m.guard == nil && m.calibration.State != CalibrationRunning
+	settling := m.cameraBusy == CameraHold || m.cameraBusy == CameraRelease
+	return m.guard == nil && m.calibration.State != CalibrationRunning && !settling
 }
 
 // calibrating is the page of a first calibration under way, in place of the one

@@ -121,8 +121,9 @@ type Machine struct {
 	pending          int
 	online           bool
 
-	op     operator
-	locked *LockedView // while Locked
+	op         operator
+	cameraBusy CameraJob   // under way, whoever looks
+	locked     *LockedView // while Locked
 
 	effects []Effect
 }
@@ -795,6 +796,12 @@ func (m *Machine) report(ev Event) {
 		m.calibrationProgress(ev)
 	case CalibrationDone:
 		m.calibrationDone(ev)
+	case CameraMeasured:
+		if m.op.page == PageCamera {
+			m.op.camera.Reading = ev.Reading
+		}
+	case CameraDone:
+		m.cameraDone(ev)
 	case PlateChanged:
 		m.calibration.Plate, m.calibration.Alarm = ev.Plate, ev.Alarm
 	case ProofJudged:

@@ -178,8 +178,9 @@ type OperatorView struct {
 	Manual   []ManualLine
 	ManualOK bool
 	Notice   *Text
-	Refused  bool // Notice is a refusal
-	Proving  bool // a code is being judged
+	Refused  bool        // Notice is a refusal
+	Proving  bool        // a code is being judged
+	Camera   *CameraView // of PageCamera; nil on the others
 }
 
 // Reason is a coded reason for a decision of staff. The code goes on record.
@@ -266,6 +267,7 @@ type operator struct {
 	notice   *Text
 	page     StaffPage
 	refusal  *Text // the notice, where it is one
+	camera   CameraView
 
 	status []StatusLine
 	day    DayNumbers
@@ -300,6 +302,8 @@ func (m *Machine) operatorIdle() time.Duration {
 	switch {
 	case m.op.staff.Role == "":
 		return pinIdle
+	case m.op.page == PageCamera:
+		return max(cameraIdle, m.cfg.Operator.Idle)
 	case m.cfg.Operator.Idle > 0:
 		return m.cfg.Operator.Idle
 	}
@@ -323,6 +327,9 @@ func (m *Machine) operatorIntent(in Intent) bool {
 		return true
 	case OpenPage:
 		m.openPage(in.Page)
+		return true
+	case DoCamera:
+		m.cameraJob(in.Job)
 		return true
 	case Unlock:
 		m.unlock(in.PIN)
@@ -624,8 +631,8 @@ func (m *Machine) operatorView() *OperatorView {
 	if !v.Unlocked {
 		return v
 	}
-	v.Page = m.op.page
 	v.Proving = m.proving
+	v.Page, v.Camera = m.op.page, m.cameraView()
 	v.Staff, v.Status, v.Day, v.Can = m.op.staff, withLight(m.op.status, m.calibration), m.op.day, m.allowed()
 	if m.op.notice != nil {
 		n := *m.op.notice

@@ -27,6 +27,7 @@ func (m *Machine) openPage(p StaffPage) {
 		return
 	}
 	m.op.page = p
-	m.op.notice = nil
+	m.op.notice, m.op.camera = nil, CameraView{}
+	m.touchOperator()
 	m.emit(ShowPage{Page: p})
 }

@@ -123,19 +123,6 @@ type CameraWatchCmd struct {
 	JSON     bool   `help:"每行一个 JSON / One JSON object a line." name:"json"`
 }
 
-// watchLine is one line of `camera watch --json`.
-type watchLine struct {
-	Time    time.Time       `json:"time"`
-	State   camera.State    `json:"state"`
-	Device  camera.Identity `json:"device"`
-	Mode    camera.Mode     `json:"mode"`
-	FPS     float64         `json:"fps"`
-	Dropped uint64          `json:"dropped"`
-	Invalid uint64          `json:"invalid"`
-	Opens   uint64          `json:"opens"`
-	Error   string          `json:"error,omitempty"`
-}
-
 // Run watches until the time is over or it is interrupted.
 func (c CameraWatchCmd) Run(s *streams) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -193,19 +180,8 @@ func (c CameraWatchCmd) Run(s *streams) error {
 	}
 }
 
-func lineOf(st camera.Status) watchLine {
-	l := watchLine{
-		Time: time.Now(), State: st.State, Device: st.Identity, Mode: st.Mode, FPS: st.FPS,
-		Dropped: st.Counters.Dropped, Invalid: st.Counters.Invalid, Opens: st.Opens,
-	}
-	if st.LastError != nil {
-		l.Error = st.LastError.Error()
-	}
-	return l
-}
-
 func (c CameraWatchCmd) print(s *streams, st camera.Status) error {
-	l := lineOf(st)
+	l := station.LineOf(st)
 	if c.JSON {
 		return json.NewEncoder(s.out).Encode(l)
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/yunzhao-station/yunzhao/app/station"
 	"github.com/yunzhao-station/yunzhao/camera"
 	"github.com/yunzhao-station/yunzhao/camera/scene"
 )
@@ -37,7 +38,7 @@ func TestCameraWatch(t *testing.T) {
 	}
 	var states []camera.State
 	for line := range strings.Lines(out) {
-		var l watchLine
+		var l station.CameraLine
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
 			t.Fatalf("%v: %s", err, line)
 		}

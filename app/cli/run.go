@@ -319,7 +319,7 @@ func openParts(ctx context.Context, dir string, cfg config.Config, demo bool, lo
 	}
 	p.params = station.Params{
 		DataDir: dir, Config: cfg, Version: Version, Log: log, Camera: sup, Enrolment: enrolment, Key: key, Roster: ro, Outbox: ob, Uplink: up,
-		Simulated: p.camera.booth != nil, Demo: demo,
+		Simulated: p.camera.booth != nil, Demo: demo, ListCameras: listCameras,
 	}
 	if p.camera.booth != nil {
 		p.params.Scene = p.camera.booth

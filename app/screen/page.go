@@ -31,6 +31,7 @@ type ui struct {
 	// pixelsPer is how many physical pixels a toolkit unit has.
 	pixelsPer float32
 
+	aim     *Preview // the live picture of the camera's page
 	lastTap time.Time
 
 	focus *button // where the keyboard is; nil until Tab is pressed

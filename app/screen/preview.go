@@ -2,6 +2,7 @@ package screen
 
 import (
 	"image"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -63,6 +64,13 @@ func (p *Preview) Buffer(w, h int) *image.RGBA {
 		return b
 	}
 	return nil // cannot happen: three buffers, two in use
+}
+
+// owns tells whether img came from Buffer and may be offered here.
+func (p *Preview) owns(img *image.RGBA) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return img != nil && (img == p.late || slices.Contains(p.buffers[:], img))
 }
 
 // Offer makes img the next frame to show; an older one still waiting is

@@ -75,6 +75,11 @@ func operatorSamples(base, visit booth.View, crowded bool) []Sample {
 	add("33-operator-visit", review, func(o *booth.OperatorView) {
 		o.Can = booth.Allowed{Override: true, Manual: true, Payment: true, Abandon: true, Sync: true}
 	})
+	for _, name := range []string{"39-camera", "39-camera-shot", "39-camera-away"} {
+		add(name, idle, func(o *booth.OperatorView) {
+			o.Page, o.Camera = booth.PageCamera, sampleCamera(name, crowded)
+		})
+	}
 	locked := func(name string, l booth.LockedView) {
 		v := base
 		v.SessionID, v.State, v.Locked = "", booth.Locked, &l

@@ -60,7 +60,8 @@ func TestDrawScreens(t *testing.T) {
 			for kind, list := range map[string][]Sample{"day": Samples(lang), "crowded": CrowdedSamples(lang)} {
 				for _, s := range list {
 					b.w.Show(s.View)
-					if s.View.State == booth.Framing || s.View.State == booth.Countdown || s.View.State == booth.Standardising {
+					if s.View.State == booth.Framing || s.View.State == booth.Countdown || s.View.State == booth.Standardising ||
+						s.View.Operator != nil && s.View.Operator.Camera != nil && s.View.Operator.Camera.Reading.Measured {
 						buf := b.w.Buffer(b.w.PreviewSize())
 						fillRoom(buf)
 						b.w.preview.frozen = false

@@ -20,7 +20,9 @@ type staffEntry struct {
 // staffEntries are the staff's pages in the order of the menu: whoever adds a
 // page adds its line here, and its samples to staffSamples.
 func staffEntries() []staffEntry {
-	return []staffEntry{}
+	return []staffEntry{
+		{page: booth.PageCamera, icon: "camera", name: booth.Text{ZH: "相机", EN: "Camera"}, about: booth.Text{ZH: "画面、设置、试拍、诊断", EN: "Picture, settings, test shot"}, make: newCameraPage},
+	}
 }
 
 // staffPage is what the staff's pages share: the title row, a way back at the

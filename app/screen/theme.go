@@ -26,6 +26,7 @@ var (
 	colOffText = rgb(0x3F4A5C)
 	colClear   = color.NRGBA{}
 	colFocus   = rgb(0x12203A)                                   // the ring of the button that the keyboard is on
+	colAim     = color.NRGBA{R: 0x0A, G: 0x4A, B: 0xA8, A: 0xA0} // lines over the picture
 	colVeil    = color.NRGBA{R: 0x0A, G: 0x4A, B: 0xA8, A: 0x20} // a bare button being held
 
 	colOK     = rgb(0x07532B)

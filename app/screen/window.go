@@ -58,6 +58,7 @@ type Window struct {
 	shutterKey  fyne.KeyName
 	operatorKey fyne.KeyName // asks for the staff's PIN; "" = none
 	preview     *Preview
+	feeding     atomic.Pointer[Preview] // the one of them that is on the screen
 	size        fyne.Size
 
 	view    booth.View // last applied; interface goroutine only
@@ -95,7 +96,8 @@ func New(app fyne.App, opts Options) (_ *Window, err error) {
 	app.Settings().SetTheme(Theme{})
 	u := &ui{k: 1, pixelsPer: 1, lang: booth.ZH, clock: opts.Clock, send: opts.OnIntent}
 	w := &Window{win: app.NewWindow(opts.Title), ui: u, size: size}
-	w.preview = newPreview()
+	w.preview, u.aim = newPreview(), newPreview()
+	w.feeding.Store(w.preview)
 	w.keys = keyboard{clock: opts.Clock}
 	if w.shutterKey, err = shutterKey(opts.ShutterKey); err != nil {
 		return nil, fmt.Errorf("make the booth's window: %w", err)
@@ -191,13 +193,24 @@ func (w *Window) Preview() *Preview { return w.preview }
 
 // PreviewSize is Preview().Size(), Buffer its Buffer, Offer its Offer and Shown
 // its Shown, for those who feed frames and know a window only.
-func (w *Window) PreviewSize() (width, height int) { return w.preview.Size() }
+func (w *Window) PreviewSize() (width, height int) { return w.feeding.Load().Size() }
 
 // Buffer is Preview().Buffer.
-func (w *Window) Buffer(width, height int) *image.RGBA { return w.preview.Buffer(width, height) }
+func (w *Window) Buffer(width, height int) *image.RGBA {
+	return w.feeding.Load().Buffer(width, height)
+}
 
 // Offer is Preview().Offer.
-func (w *Window) Offer(img *image.RGBA, seq uint64) { w.preview.Offer(img, seq) }
+func (w *Window) Offer(img *image.RGBA, seq uint64) {
+	if w.ui.aim.owns(img) {
+		w.ui.aim.Offer(img, seq)
+		return
+	}
+	w.preview.Offer(img, seq)
+}
+
+// Count is how many frames were put on the screen, on whatever page.
+func (w *Window) Count() uint64 { return w.preview.Count() + w.ui.aim.Count() }
 
 // Still is Preview().Still.
 func (w *Window) Still(img *image.RGBA, seq uint64) { w.preview.Still(img, seq) }
@@ -278,8 +291,15 @@ func (w *Window) apply(v booth.View) {
 	next.update(v)
 	w.chrome.update(around, next)
 	setVisible(w.chrome.corner, w.corner && v.Operator == nil && v.State != booth.Locked)
+	w.feeding.Store(w.preview)
+	if next == w.staff[booth.PageCamera] {
+		w.feeding.Store(w.ui.aim)
+	}
 	if w.current != next {
 		w.ui.unfocus()
+		if w.current == w.staff[booth.PageCamera] {
+			w.current.forget()
+		}
 		if w.current != nil {
 			w.current.base().release()
 			w.current.base().root.Hide()

@@ -29,6 +29,7 @@ type stopwatch struct {
 }
 
 func (w *stopwatch) PreviewSize() (int, int) { return 856, 656 }
+func (w *stopwatch) Count() uint64           { return 0 }
 
 func (w *stopwatch) Buffer(width, height int) *image.RGBA {
 	if w.free == nil || w.free.Rect.Dx() != width || w.free.Rect.Dy() != height {

@@ -23,6 +23,8 @@ type Window interface {
 	// Still is Offer of the frame that the mirror stops at: it is shown whatever
 	// else is offered until the next student frames.
 	Still(img *image.RGBA, seq uint64)
+	// Count is how many frames came to the screen since the start.
+	Count() uint64
 	// Shown is the sequence number of the frame on screen, 0 when none is.
 	Shown() uint64
 }

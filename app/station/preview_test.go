@@ -151,7 +151,9 @@ type mirror struct {
 
 func (m *mirror) Show(booth.View)         {}
 func (m *mirror) PreviewSize() (w, h int) { return m.w, m.h }
-func (m *mirror) Shown() uint64           { return 0 }
+
+func (m *mirror) Count() uint64 { return 0 }
+func (m *mirror) Shown() uint64 { return 0 }
 
 func (m *mirror) Buffer(w, h int) *image.RGBA {
 	m.mu.Lock()

@@ -54,8 +54,11 @@ type Params struct {
 	Window    Window
 	Sound     Listener
 	Scene     Scene // nil: a real camera
-	Simulated bool
-	Demo      bool
+	// ListCameras finds what is plugged in, for a diagnostic bundle; nil leaves it
+	// out.
+	ListCameras func() ([]camera.Device, error)
+	Simulated   bool
+	Demo        bool
 	// Standing is staff who need no PIN, for a station without a window; nil at
 	// a kiosk.
 	Standing *booth.Staff
@@ -70,6 +73,7 @@ type Station struct {
 	specMu  sync.Mutex
 	specs   map[string]*spec.Spec
 	preview *preview
+	gauge   *gauge
 	audit   *auditLog
 	pins    *PINs
 	till    *till
@@ -154,6 +158,7 @@ func New(p Params) (*Station, error) {
 	if p.Window != nil {
 		s.preview = newPreview(p.Camera, p.Window, p.Config.Camera.MountRotation)
 	}
+	s.gauge = newGauge(s)
 	s.view = s.machine.View()
 	return s, nil
 }
@@ -190,6 +195,7 @@ func (s *Station) Run(ctx context.Context) error {
 	start(s.coach)
 	start(s.watchPlate)
 	start(s.watchReceipts)
+	start(s.gauge.run)
 	if s.preview != nil {
 		start(s.preview.run)
 	}
@@ -285,8 +291,10 @@ func (s *Station) show() {
 		seated = true
 	case booth.Locked, booth.Idle, booth.Identify, booth.Sealing, booth.Done, booth.Abandoned:
 	}
+	aiming := v.Operator != nil && v.Operator.Camera != nil
+	s.gauge.set(aiming)
 	if s.preview != nil {
-		s.preview.set(watching)
+		s.preview.set(watching || aiming)
 	}
 	if s.p.Scene != nil {
 		s.p.Scene.SetOccupied(seated)
@@ -332,6 +340,8 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 			s.savePayment(e)
 		case booth.Calibrate:
 			s.calibrate(ctx, e.Fresh)
+		case booth.RunCamera:
+			s.runCamera(ctx, e.Job)
 		}
 	}
 }
