@@ -17,9 +17,14 @@ const (
 	// sureDetection is the score that counts although no mesh fits: a face that is
 	// turned far away, or half behind somebody.
 	sureDetection = .8
-	// wideFrame is the proportion of sides from which on a photo is searched again
-	// in two overlapping squares: the detector sees 256 pixels of the longer side.
-	wideFrame = 1.25
+	// wideFrame is the proportion of sides from which on a photo may be searched
+	// again in two overlapping squares, detectable the face size below which it is,
+	// as a share of the longer side: the detector sees 256 pixels of that.
+	wideFrame  = 1.25
+	detectable = 14. / 256
+	// beside is the size of a second face, over the first one's, below which
+	// nobody asks who it is: a fifteenth of its area.
+	beside = .26
 )
 
 // colourOf checks that the colour picture is the grey one's.
@@ -34,18 +39,11 @@ func colourOf(opt Options, v view) (*image.RGBA, error) {
 	return m, nil
 }
 
-// detections are the detector's, of the whole picture and, with closer, of its
-// two halves, each a little more than half.
-func (d *Detector) detections(m *image.RGBA, closer bool) ([]infer.Detection, error) {
-	found, err := d.nets.Detect(m, nil)
-	if err != nil || !closer {
-		return found, err
-	}
+// halves searches the two overlapping squares of a wide or a tall picture.
+func (d *Detector) halves(m *image.RGBA) ([]infer.Detection, error) {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	side := min(w, h)
-	if float64(max(w, h)) < wideFrame*float64(side) {
-		return found, nil
-	}
+	var found []infer.Detection
 	for _, corner := range [2]image.Point{{}, {w - side, h - side}} {
 		part, ok := m.SubImage(image.Rectangle{Min: corner, Max: corner.Add(image.Pt(side, side))}.Add(m.Rect.Min)).(*image.RGBA)
 		if !ok {
@@ -88,13 +86,18 @@ func near(a, b infer.Region) bool {
 		within(a.CX-b.CX, -.1*b.Side, .1*b.Side) && within(a.CY-b.CY, -.1*b.Side, .1*b.Side)
 }
 
-// netFaces are the faces that the networks see, the surest first.
-func (d *Detector) netFaces(m *image.RGBA, opt Options, closer bool, s *scratch) ([]Face, error) {
-	found, err := d.detections(m, closer)
+// netFaces are the faces that the networks see in the whole picture, the surest
+// first.
+func (d *Detector) netFaces(m *image.RGBA, opt Options, s *scratch) ([]Face, error) {
+	found, err := d.nets.Detect(m, nil)
 	if err != nil {
 		return nil, err
 	}
-	var faces []Face
+	return d.add(nil, found, m, opt, s)
+}
+
+// add appends the faces among the detections that are not in faces yet.
+func (d *Detector) add(faces []Face, found []infer.Detection, m *image.RGBA, opt Options, s *scratch) ([]Face, error) {
 	for _, w := range found {
 		if w.Score < minDetection || len(faces) == opt.MaxFaces {
 			continue
@@ -156,14 +159,35 @@ func known(faces []Face, f Face) bool {
 
 // both joins what the networks and the cascades see in a photo.
 func (d *Detector) both(v view, m *image.RGBA, opt Options, s *scratch) ([]Face, error) {
-	faces, err := d.netFaces(m, opt, true, s)
+	faces, err := d.netFaces(m, opt, s)
 	if err != nil {
 		return nil, err
 	}
+	largest := 0.
+	for i := range faces {
+		largest = max(largest, faces[i].W)
+	}
+	// Somebody much smaller than the main person is no matter.
+	least := max(opt.MinSize, beside*largest)
+	long, short := float64(max(v.w, v.h)), float64(min(v.w, v.h))
+	if len(faces) < opt.MaxFaces && long > wideFrame*short && least < detectable*long {
+		found, err := d.halves(m)
+		if err != nil {
+			return nil, err
+		}
+		if faces, err = d.add(faces, found, m, opt, s); err != nil {
+			return nil, err
+		}
+	}
 	sure := len(faces) > 0
+	if len(faces) == opt.MaxFaces {
+		return faces, nil
+	}
 	search := opt
-	// Where the networks see somebody, the cascades look for more people alone.
-	search.Upright = opt.Upright || sure
+	if sure {
+		// Where the networks see somebody, the cascades look for more people alone.
+		search.Upright, search.MinSize = true, least
+	}
 	for _, c := range d.detect(v, search, s) {
 		if known(faces, c) || len(faces) == opt.MaxFaces {
 			continue

@@ -122,7 +122,7 @@ func (t *Tracker) updateMesh(v view, m *image.RGBA, opt Options) ([]Face, error)
 	}
 	t.since = 0
 	t.sweeps++
-	faces, err := t.d.netFaces(m, opt, false, &t.s)
+	faces, err := t.d.netFaces(m, opt, &t.s)
 	if err != nil {
 		return nil, fmt.Errorf("face: %w", err)
 	}
