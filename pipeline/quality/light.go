@@ -240,8 +240,40 @@ func (p *patch) zone(q [4]float64, onlySkin bool) (c rgb, n int) {
 	return rgb{c.r / float64(n), c.g / float64(n), c.b / float64(n)}, n
 }
 
+// eyeWhite is the colour of the whites of the eyes; ok is false where too little
+// is seen of them.
+func (p *patch) eyeWhite() (c lab, ok bool) {
+	var lums []float64
+	for _, u := range [2]float64{-.5, .5} {
+		p.box(u-.2, -.07, u+.2, .09, func(i int) { lums = append(lums, float64(p.lum[i])) })
+	}
+	if len(lums) < 50 {
+		return lab{}, false
+	}
+	// Lashes and iris are darker, lamps mirrored in the eye brighter.
+	hi, lo := percentile(lums, .92), percentile(lums, .75)
+	lin := linear()
+	var sum rgb
+	n := 0.
+	for _, u := range [2]float64{-.5, .5} {
+		p.box(u-.2, -.07, u+.2, .09, func(i int) {
+			if l := float64(p.lum[i]); l >= lo && l <= hi {
+				sum.r += float64(lin[p.pix[3*i]])
+				sum.g += float64(lin[p.pix[3*i+1]])
+				sum.b += float64(lin[p.pix[3*i+2]])
+				n++
+			}
+		})
+	}
+	if n == 0 {
+		return lab{}, false
+	}
+	return linearLab(sum.r/n, sum.g/n, sum.b/n), true
+}
+
 // naturalColour is how far the cheeks' mean colour lies outside the range of
-// human skin under a neutral light, a* in 5..25 and b* in 5..35.
+// human skin under a neutral light, a* in 5..25 and b* in 5..35, or how blue the
+// whites of the eyes are.
 func naturalColour(r *report, p *patch) {
 	if !p.skin.ok {
 		r.value(NaturalColour, 0, false)
@@ -252,5 +284,12 @@ func naturalColour(r *report, p *patch) {
 	c := linearLab((l.r+q.r)/2, (l.g+q.g)/2, (l.b+q.b)/2)
 	beyond := func(v, lo, hi float64) float64 { return max(lo-v, v-hi, 0) }
 	d := math.Hypot(beyond(c.a, 5, 25), beyond(c.b, 5, 35))
-	r.quality(NaturalColour, 200*(1-sigmoid(d, 0, 10)), d, lok && qok)
+	// Warm skin under a blue lamp still has a colour that skin can have; the whites
+	// of the eyes have not. Theirs has a b* of 0 and more under a neutral lamp.
+	cast := d
+	if w, ok := p.eyeWhite(); ok {
+		const neutral, weight = -1, 2
+		cast = max(cast, weight*(neutral-w.b))
+	}
+	r.quality(NaturalColour, 200*(1-sigmoid(cast, 0, 10)), d, lok && qok)
 }

@@ -113,11 +113,11 @@ func mirrored(p *person) *person {
 }
 
 // goodShot is the i-th of the varied good photos.
-func goodShot(i int, people [2]*person) (shot, string) {
+func goodShot(i int, people []*person) (shot, string) {
 	rng := rand.New(rand.NewPCG(uint64(i), 2026))
 	pick := func(n int) int { return rng.IntN(n) }
 	within := func(s float64) float64 { return s * (2*rng.Float64() - 1) }
-	s := good(people[pick(2)])
+	s := good(people[i%len(people)])
 	s.seed = uint64(i + 1)
 	s.wall = []wall{greyWall, whiteWall, blueWall, greenWall}[pick(4)]
 	c, d := complexions[pick(len(complexions))], clothing[pick(len(clothing))]
@@ -125,9 +125,14 @@ func goodShot(i int, people [2]*person) (shot, string) {
 	for deltaE00(d.colour.lab(), s.wall.colour.lab()) < 20 {
 		d = clothing[pick(len(clothing))]
 	}
-	s.paint = []brush{clothes(s.who, d.colour), toned(s.who, c)}
+	s.paint = []brush{clothes(s.who, d.colour)}
+	if s.who.drawn() {
+		s.paint = append(s.paint, toned(s.who, c))
+	} else {
+		c = complexion{"own", rgb{1, 1, 1}, rgb{1, 1, 1}}
+	}
 	glasses := pick(3) == 0
-	if glasses {
+	if glasses && !s.who.spectacled() {
 		s.paint = append(s.paint, spectacles(.93, .93, .93, []color.NRGBA{black, {120, 70, 40, 255}, {150, 150, 155, 255}}[pick(3)]))
 	}
 	s.shape = physiognomy(rng)
@@ -144,8 +149,8 @@ func goodShot(i int, people [2]*person) (shot, string) {
 	s.noise = 1 + 2*rng.Float64()
 	s.blur = .5 * rng.Float64()
 	s.jpegQuality = 85 + pick(11)
-	return s, fmt.Sprintf("%d: %s skin, %s clothes, %s wall, glasses %v, roll %.1f yaw %.1f pitch %.1f, %.0f px, %+.2f EV",
-		i, c.name, d.name, s.wall.name, glasses, s.roll, s.yaw, s.pitch, s.ied, ev)
+	return s, fmt.Sprintf("%d: %s, %s skin, %s clothes, %s wall, glasses %v, roll %.1f yaw %.1f pitch %.1f, %.0f px, %+.2f EV",
+		i, s.who.name, c.name, d.name, s.wall.name, glasses, s.roll, s.yaw, s.pitch, s.ied, ev)
 }
 
 // variety is what was said about varied good photos.
@@ -172,16 +177,24 @@ func (v variety) String() string {
 func (e *examiner) variety(t testing.TB, n int) variety {
 	t.Helper()
 	student := newStudent(t)
-	people := [2]*person{student, mirrored(student)}
+	people := []*person{student, mirrored(student)}
+	for _, p := range others(t) {
+		people = append(people, p, mirrored(p))
+	}
 	v := variety{frames: n, alarms: map[string]int{}}
 	for i := range n {
 		s, name := goodShot(i, people)
 		f := e.look(t, s)
+		bad := false
 		for _, id := range f.flagged() {
+			if s.who.has(id) {
+				continue // the photograph itself breaks this rule
+			}
+			bad = true
 			v.alarms[id]++
 			t.Logf("FALSE ALARM %s: %s %s", name, id, f.describe(id))
 		}
-		if len(f.flagged()) > 0 {
+		if bad {
 			v.bad++
 		}
 		for _, c := range f.report.Checks {

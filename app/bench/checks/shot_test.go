@@ -275,8 +275,8 @@ func (s *shot) light(occupied bool) []rgb {
 			s.stand(px, s.who.img, s.secondX, s.secondY, s.ied*s.second, -s.who.tilt, nil)
 		}
 		shape := s.shape
-		if s.yaw != s.who.turn || s.pitch != 0 {
-			turn := pose(s.yaw-s.who.turn, s.pitch)
+		if s.yaw != s.who.turn || s.pitch != s.who.nod {
+			turn := pose(s.yaw-s.who.turn, s.pitch-s.who.nod)
 			inner := shape
 			shape = func(u, v float64) (float64, float64) {
 				u, v = turn(u, v)
