@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -90,6 +91,12 @@ func (c chosenCamera) close() error {
 // chooseCamera turns a setting into an opener: a real device where there is
 // one, else the simulated booth.
 func chooseCamera(device string) (chosenCamera, error) {
+	if device != deviceAuto && device != deviceScene && !strings.HasPrefix(device, "usb:") && !strings.HasPrefix(device, "bus:") {
+		return chosenCamera{}, usageError{
+			fmt.Sprintf("没有叫 %q 的相机：用 auto、scene，或 yunzhao camera list 给出的标识", device),
+			fmt.Sprintf("no camera is called %q: give auto, scene or an identity from yunzhao camera list", device),
+		}
+	}
 	drivers := &helper.Launcher{}
 	p := camera.OpenParams{List: drivers.List, Device: drivers.Opener, Demo: device == deviceScene}
 	if device != deviceAuto && device != deviceScene {
@@ -130,6 +137,9 @@ func (c CameraWatchCmd) Run(s *streams) error {
 	dir, err := c.dir()
 	if err != nil {
 		return err
+	}
+	if c.Seconds < 0 {
+		return usageError{fmt.Sprintf("--seconds %d：不能是负数", c.Seconds), fmt.Sprintf("--seconds %d: must not be negative", c.Seconds)}
 	}
 	if c.Seconds > 0 {
 		var cancel context.CancelFunc

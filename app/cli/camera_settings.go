@@ -38,16 +38,56 @@ func withCamera(device, dir string, n int, f func(context.Context, *camera.Super
 	defer cancel()
 	var frame camera.Frame
 	defer frame.Wipe()
+	if err := arrived(wait, sup); err != nil {
+		return noPicture(device, err)
+	}
 	for range n {
 		if err := sup.Latest(wait, frame.Seq, &frame); err != nil {
-			st := sup.Status()
-			if errors.Is(st.LastError, camera.ErrBusy) {
-				return errors.New("相机正被别的程序使用（拍照站开着吗？），请先关掉它 / another program has the camera (is the station running?): close it first")
-			}
-			return errors.Join(errors.New("相机没有画面，请检查连接 / the camera gives no picture: check the cable"), st.LastError)
+			return noPicture(device, sup.Status().LastError)
 		}
 	}
 	return f(ctx, sup)
+}
+
+// absentFor is how long a camera that is not plugged in is waited for: one that
+// starts up is listed by then.
+const absentFor = 3 * time.Second
+
+// arrived waits until the camera streams. It gives up, with the last error, on one
+// that is not there, and on any other when ctx ends.
+func arrived(ctx context.Context, sup *camera.Supervisor) error {
+	gone := time.NewTimer(absentFor)
+	defer gone.Stop()
+	for waited := false; ; {
+		changed := sup.Changed()
+		st := sup.Status()
+		if st.State == camera.Streaming {
+			return nil
+		}
+		if waited && errors.Is(st.LastError, camera.ErrGone) {
+			return st.LastError
+		}
+		select {
+		case <-ctx.Done():
+			return st.LastError
+		case <-gone.C:
+			waited = true
+		case <-changed:
+		}
+	}
+}
+
+// noPicture says why a camera cannot be used; err nil = it is not known.
+func noPicture(device string, err error) error {
+	switch {
+	case errors.Is(err, camera.ErrBusy):
+		return errors.New("相机正被别的程序使用（拍照站开着吗？），请先关掉它 / another program has the camera (is the station running?): close it first")
+	case errors.Is(err, camera.ErrGone):
+		return fmt.Errorf("没有插着 %s 这台相机，yunzhao camera list 列出插着的 / %s is not plugged in: yunzhao camera list names those that are", device, device)
+	case err == nil:
+		return errors.New("相机没有画面，请检查连接 / the camera gives no picture: check the cable")
+	}
+	return fmt.Errorf("相机没有画面，请检查连接 / the camera gives no picture: check the cable: %w", err)
 }
 
 // CameraControlsCmd lists what can be set on a camera.

@@ -69,6 +69,39 @@ func TestCameraThatIsAway(t *testing.T) {
 	}
 }
 
+// Whatever is wrong is said in one line, and the exit code tells whose fault it is.
+func TestCameraThatCannotBeUsed(t *testing.T) {
+	dir := t.TempDir()
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"no such name":        {[]string{"watch", "--device", "nonsense", "--seconds", "1"}, exitUsage, "yunzhao camera list"},
+		"no such name, shot":  {[]string{"shot", "--device", "/dev/video7", "--out", filepath.Join(dir, "a.jpg")}, exitUsage, "yunzhao camera list"},
+		"negative time":       {[]string{"watch", "--device", "scene", "--seconds=-3"}, exitUsage, "--seconds -3"},
+		"not plugged in":      {[]string{"shot", "--device", "usb:dead:beef:x@9-9:1.0", "--out", filepath.Join(dir, "b.jpg")}, exitFailed, "is not plugged in"},
+		"nowhere to write":    {[]string{"shot", "--device", "scene", "--out", filepath.Join(dir, "none", "c.jpg")}, exitFailed, "write"},
+		"nothing to lock":     {[]string{"lock", "--device", "usb:dead:beef:x@9-9:1.0"}, exitFailed, "is not plugged in"},
+		"without a file name": {[]string{"shot", "--device", "scene"}, exitUsage, "--out"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := append([]string{"camera"}, c.args...)
+			if name != "without a file name" {
+				args = append(args, "--data", dir)
+			}
+			code, out, errs := yunzhao(t, args...)
+			lines := strings.Count(strings.TrimSpace(errs), "\n") + 1
+			if code != c.code || !strings.Contains(errs, c.says) || out != "" || lines > 2 {
+				t.Errorf("exit %d: %q, %q; want %d and %q", code, out, errs, c.code, c.says)
+			}
+		})
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "*.jpg")); err != nil || len(files) != 0 {
+		t.Errorf("files %q, %v", files, err)
+	}
+}
+
 func TestCameraDiag(t *testing.T) {
 	for name, picture := range map[string]bool{"without a picture": false, "with a picture": true} {
 		t.Run(name, func(t *testing.T) {

@@ -99,11 +99,15 @@ func Main(args []string, stdout, stderr io.Writer) (code int) {
 	}
 	err = ctx.Run(&streams{in: os.Stdin, out: stdout, err: stderr})
 	var exit exitError
+	var usage usageError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &exit):
 		return int(exit)
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "yunzhao: %v\n", usage)
+		return exitUsage
 	default:
 		fmt.Fprintf(stderr, "yunzhao: %v\n", err)
 		return exitFailed

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -35,7 +36,7 @@ type CameraLine struct {
 // LineOf is the line of a status.
 func LineOf(st camera.Status) CameraLine {
 	l := CameraLine{
-		Time: time.Now(), State: st.State, Device: st.Identity, Mode: st.Mode, FPS: st.FPS,
+		Time: time.Now(), State: st.State, Device: st.Identity, Mode: st.Mode, FPS: math.Round(100*st.FPS) / 100,
 		Dropped: st.Counters.Dropped, Invalid: st.Counters.Invalid, Opens: st.Opens,
 	}
 	if st.LastError != nil {
