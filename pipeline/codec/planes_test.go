@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"testing"
 )
 
@@ -143,5 +144,36 @@ func TestPreviewOfDamagedPlanes(t *testing.T) {
 	bare := image.NewRGBA(dst.Rect)
 	if err := PreviewInto(bare, withoutTables(t, jpg), true); err != nil || !bytes.Equal(bare.Pix, dst.Pix) {
 		t.Errorf("without Huffman tables: %v, or other pixels", err)
+	}
+}
+
+// Fine upright and level bars stand where they stand in the whole picture: half a
+// pixel off, and their edges would be many levels off.
+func TestPreviewKeepsItsPlace(t *testing.T) {
+	src := image.NewRGBA(image.Rect(0, 0, 640, 360))
+	for y := range 360 {
+		for x := range 640 {
+			wave := func(v int) int { return min(v%24, 24-v%24) * 255 / 24 } // 21 levels a pixel
+			v := uint8(wave(x))
+			if y > 180 {
+				v = uint8(wave(y))
+			}
+			src.SetRGBA(x, y, color.RGBA{v, v, v, 255})
+		}
+	}
+	jpg := encode(t, src, 100, S444)
+	var full image.RGBA
+	if err := DecodeRGBA(&full, jpg, Options{FastDCT: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []image.Point{{640, 360}, {600, 338}, {480, 270}, {428, 360}, {333, 188}, {1280, 720}} {
+		want, got := image.NewRGBA(image.Rectangle{Max: size}), image.NewRGBA(image.Rectangle{Max: size})
+		if err := ScaleInto(want, &full, false); err != nil {
+			t.Fatal(err)
+		}
+		planes(t, got, jpg, false, false)
+		if d := rms(t, want, got); d > .8 {
+			t.Errorf("%v: differs by %.2f", size, d)
+		}
 	}
 }

@@ -27,6 +27,8 @@ fi
 	export CGO_ENABLED=0
 	nice "$go" build -o "$work/bin/uvcsim" ./camera/v4l2/vm/uvcsim
 	nice "$go" test -c -o "$work/bin/v4l2.test" ./camera/v4l2
+	# The kiosk's own program, for its camera commands; it finds its libraries on the host.
+	CGO_ENABLED=1 nice "$go" build -trimpath -tags migrated_fynedo -ldflags '-s -w' -o "$work/bin/yunzhao" .
 )
 pictures=$(sha256sum "$root"/camera/v4l2/vm/uvcsim/pictures.go "$root"/camera/scene/*.go | sha256sum)
 if [[ $pictures != "$(cat "$work/drawn" 2>/dev/null)" ]]; then
@@ -44,7 +46,7 @@ sim=\$WORK/bin/uvcsim
 \$sim serve \$WORK/pictures 2>/vmout/uvcsim.log &
 for i in \$(seq 300); do [ -e /dev/video0 ] && break; sleep 0.1; done
 [ -e /dev/video0 ] || { cat /vmout/uvcsim.log; dmesg | tail -30; exit 71; }
-export YUNZHAO_VM_GUEST=\$sim
+export YUNZHAO_VM_GUEST=\$sim YUNZHAO_VM_BIN=\$WORK/bin/yunzhao
 cd /tmp
 \$WORK/bin/v4l2.test -test.v -test.timeout=${limit}s ${flags[*]@Q} >/vmout/test.log 2>&1
 rc=\$?
