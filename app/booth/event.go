@@ -135,6 +135,12 @@ type (
 		Doc     DocType
 		Number  string
 		Scanned bool // from a scanner or reader: any document type may match
+		// Name is what the camera read beside the number; a record of quite
+		// another name is none of this card. "" = not known.
+		Name string
+		// BatchID and Ref name the record that a pass was made for; Number is
+		// empty then.
+		BatchID, Ref string
 	}
 	// StartClaim mints the QR and watches the phone's progress.
 	StartClaim struct {

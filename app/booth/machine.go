@@ -55,6 +55,8 @@ type Config struct {
 	Check func(doc DocType, raw string) (complete bool, problem *Text)
 	// Group puts gaps into a number for reading. It is pure.
 	Group func(doc DocType, raw string) string
+	// ScanCamera offers to read cards and codes by the camera.
+	ScanCamera bool
 	// DefaultLang greets each new student.
 	DefaultLang Lang
 	// Large greets them in large-text mode.
@@ -87,6 +89,7 @@ type Machine struct {
 	bad     bool
 	busy    bool
 	token   int // of the newest lookup
+	scan    scan
 
 	candidates  []Record
 	record      *Record
@@ -298,6 +301,7 @@ func (m *Machine) clearVisit() {
 	m.session = ""
 	m.doc, m.raw, m.message, m.bad, m.busy = DocResident, "", Text{}, false, false
 	m.token++
+	m.scan = scan{}
 	m.candidates, m.record = nil, nil
 	m.revealUntil = time.Time{}
 	m.flagged, m.consented = false, false
@@ -483,6 +487,8 @@ func (m *Machine) identify(in Intent) {
 		}
 	case Back:
 		m.end("back", Idle)
+	case UseCamera:
+		m.useCamera(in.On)
 	}
 }
 
@@ -514,7 +520,7 @@ func (m *Machine) lookup(number string, scanned bool) {
 // wedge is a number from a scanner or card reader.
 func (m *Machine) wedge(text string) {
 	text = strings.TrimSpace(text)
-	if text == "" || len(text) > 256 {
+	if text == "" || len(text) > maxWedge {
 		return
 	}
 	switch m.state {
@@ -804,6 +810,10 @@ func (m *Machine) report(ev Event) {
 		m.cameraDone(ev)
 	case PlateChanged:
 		m.calibration.Plate, m.calibration.Alarm = ev.Plate, ev.Alarm
+	case Scanning:
+		m.scanning(ev)
+	case Scanned:
+		m.scanned(ev)
 	case ProofJudged:
 		m.proofJudged(ev)
 	case PINChecked:

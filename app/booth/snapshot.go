@@ -22,6 +22,7 @@ func (m *Machine) View() View {
 		v.Identify = IdentifyView{
 			Doc: m.doc, Raw: m.raw, Grouped: m.cfg.Group(m.doc, m.raw),
 			Complete: complete && problem == nil, Bad: m.bad, Busy: m.busy, Message: m.message,
+			Scan: m.scanView(),
 		}
 	}
 	if m.record == nil {

@@ -112,6 +112,7 @@ type IdentifyView struct {
 	Complete bool   // may be submitted
 	Bad      bool   // wrong checksum, region or date: Message says which
 	Busy     bool   // looking up
+	Scan     ScanView
 	Message  Text
 }
 

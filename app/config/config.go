@@ -33,6 +33,7 @@ type Config struct {
 	Outbox  Outbox  `toml:"outbox"`
 
 	Operator Operator `toml:"operator"`
+	Scan     Scan     `toml:"scan"`
 }
 
 // Station tells who this is.
@@ -107,6 +108,7 @@ func Default() Config {
 		Outbox:  Outbox{FreeFloorMB: 512, MaxPending: 5000, RetainDays: 30},
 
 		Operator: defaultOperator(),
+		Scan:     Scan{Camera: true},
 	}
 }
 
@@ -192,6 +194,9 @@ func (c Config) Validate() error {
 	errs = append(errs, c.Operator.validate()...)
 	if k := c.Operator.Key; k != "" && k == c.Capture.ShutterKey {
 		errs = append(errs, fmt.Errorf("operator.key = %q: capture.shutter_key has it already", k))
+	}
+	if _, err := c.Scan.Wedge(); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

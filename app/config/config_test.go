@@ -33,6 +33,9 @@ func TestParse(t *testing.T) {
 		{"operator key", "[operator]\nkey = \"A\"\n", "operator.key = \"A\""},
 		{"one key for two", "[operator]\nkey = \"f9\"\n[capture]\nshutter_key = \"f9\"\n", "operator.key"},
 		{"no way in", "[operator]\nkey = \"\"\ncorner = false\n", "nobody reaches the operator page"},
+		{"wedge", "[scan]\ncamera = false\nwedge_pattern = 'ID=([0-9X]{18})'\n", ""},
+		{"wedge that is no expression", "[scan]\nwedge_pattern = '('\n", "scan.wedge_pattern"},
+		{"wedge that is too long", "[scan]\nwedge_pattern = '" + strings.Repeat("x", 201) + "'\n", "scan.wedge_pattern has 201"},
 		{"not toml", "[[[", "toml"},
 		{"wrong type", "[times]\ncountdown_s = \"three\"\n", "toml"},
 	} {

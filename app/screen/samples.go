@@ -82,6 +82,17 @@ func samples(lang booth.Lang, crowded bool) []Sample {
 			v.Identify.Raw, v.Identify.Grouped = "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWW", "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWW"
 		}
 	})
+	add("03-identify-camera", booth.Identify, base, func(v *booth.View) {
+		v.Identify = booth.IdentifyView{Doc: booth.DocResident, Scan: booth.ScanView{
+			Can: true, On: true, Hint: booth.Text{ZH: "看到证件了，请再靠近镜头一些。", EN: "There is the card: bring it closer to the camera."},
+		}}
+		if crowded {
+			v.Identify.Scan.Hint = booth.Text{
+				ZH: "请把身份证正面或手机上的采集码对准镜头。身份证不拍照、不保存。",
+				EN: "Hold the front of your ID card, or the code on your phone, up to the camera. The card is read, never kept.",
+			}
+		}
+	})
 	if crowded {
 		add("04-identify-toast", booth.Identify, base, func(v *booth.View) {
 			v.Identify = booth.IdentifyView{Doc: booth.DocHMT, Raw: "H1234567", Grouped: "H1234567", Complete: true}

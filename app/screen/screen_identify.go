@@ -19,9 +19,12 @@ type identify struct {
 	letters []*button
 	scan    pair
 	scanImg *sign
+	camera  *button
 	submit  *button
 	back    *button
 	alpha   bool
+	reading bool // by the camera
+	offered bool
 }
 
 var docTabs = []struct {
@@ -74,6 +77,7 @@ func newIdentify(u *ui) screen {
 		key(name, r, name, "")
 		s.letters = append(s.letters, s.pad[name])
 	}
+	s.camera = s.page.button("use-camera", lookPlain, "camera", func() { u.send(booth.UseCamera{On: !s.reading}) })
 	s.back = s.page.button("back", lookPlain, "arrow-left", func() { u.send(booth.Back{}) })
 	s.submit = s.page.button("submit", lookPrimary, "arrow-right", func() { u.send(booth.Submit{}) })
 	s.mark("number", s.field.bg, nil) // never its text: drivers keep what they read
@@ -120,6 +124,20 @@ func (s *identify) update(v booth.View) {
 		if msg == (booth.Text{}) {
 			msg = booth.Text{ZH: "号码完整，请按“查询”", EN: "Complete. Press Look up"}
 		}
+	}
+	s.reading, s.offered = id.Scan.On, id.Scan.Can
+	if s.reading && msg == (booth.Text{}) {
+		msg, icon = id.Scan.Hint, "camera"
+		if id.Scan.Near {
+			level = booth.OK
+		}
+	}
+	setVisible(s.camera, s.offered && !s.alpha)
+	s.camera.label(booth.Text{ZH: "用镜头识别", EN: "Use the camera"})
+	s.camera.setLook(lookPlain)
+	if s.reading {
+		s.camera.label(booth.Text{ZH: "停止识别", EN: "Stop reading"})
+		s.camera.setLook(lookChosen)
 	}
 	tn := toneOf(level)
 	if icon == "" {
@@ -180,7 +198,12 @@ func (s *identify) layout(sp space) {
 	s.message.layoutMid(words, k)
 	if !s.alpha {
 		var scan rect
-		scan, left = left.cutBottom(52, 10)
+		scan, left = left.cutBottom(64, 10)
+		if s.offered {
+			var button rect
+			button, scan = scan.cutRight(min(240, scan.w*.4), 14)
+			place(s.camera, button, k)
+		}
 		icon, words = scan.cutLeft(32, 12)
 		place(s.scanImg.img, icon.centred(32, 32), k)
 		s.scan.layoutMid(words, k)

@@ -25,8 +25,14 @@ func (s *Station) lookup(_ context.Context, e booth.Lookup) {
 	if s.of(e.Session) && s.machine.State() == booth.Identify {
 		s.visit.scanned = e.Scanned
 	}
+	found := s.find(kind, e)
 	var records []booth.Record
-	for _, st := range s.p.Roster.Lookup(kind, e.Number) {
+	named := 0
+	for _, st := range found {
+		if e.Name != "" && !roster.SameName(e.Name, st.Name) {
+			continue
+		}
+		named++
 		batch, ok := s.p.Roster.Batch(st.Batch)
 		if !ok {
 			s.log.Warn("student of a batch this station does not have", "batch", st.Batch)
@@ -34,7 +40,32 @@ func (s *Station) lookup(_ context.Context, e booth.Lookup) {
 		}
 		records = append(records, s.record(st, batch))
 	}
+	if len(found) > 0 && named == 0 {
+		s.note(e.Session, "lookup.other_name", "")
+		s.later(booth.LookupDone{Session: e.Session, Token: e.Token, Problem: &booth.Text{
+			ZH: "卡上的姓名与名单不一致，请再出示一次，或输入号码并请工作人员核对。",
+			EN: "The name on the card is not the one on the list. Show the card again, or type the number and ask the staff.",
+		}})
+		return
+	}
 	s.later(booth.LookupDone{Session: e.Session, Token: e.Token, Records: records})
+}
+
+// find asks the roster for a number as typed, scanned or read, or for the record
+// that a pass names.
+func (s *Station) find(kind roster.Kind, e booth.Lookup) []wire.Student {
+	if e.Ref != "" {
+		st, err := s.p.Roster.Student(e.Ref)
+		if err != nil || st.Batch != e.BatchID {
+			return nil
+		}
+		return []wire.Student{st}
+	}
+	found := s.p.Roster.Lookup(kind, e.Number)
+	if number, ok := s.wedge.number(e.Number); len(found) == 0 && e.Scanned && ok {
+		return s.p.Roster.Lookup(kind, number)
+	}
+	return found
 }
 
 func (s *Station) record(st wire.Student, b wire.Batch) booth.Record {

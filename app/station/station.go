@@ -77,6 +77,7 @@ type Station struct {
 	audit   *auditLog
 	pins    *PINs
 	till    *till
+	wedge   wedge
 	stop    context.CancelFunc // ends Run
 	inputs  chan any
 	plate   *pipeline.Plate
@@ -122,8 +123,13 @@ func New(p Params) (*Station, error) {
 	if err != nil {
 		return nil, errors.Join(err, audit.close())
 	}
+	pattern, err := p.Config.Scan.Wedge()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("station: %w", err), audit.close())
+	}
 	s := &Station{
-		p: p, log: p.Log, maker: maker, audit: audit, pins: OpenPINs(p.DataDir, nil), till: till,
+		wedge: wedge{pattern},
+		p:     p, log: p.Log, maker: maker, audit: audit, pins: OpenPINs(p.DataDir, nil), till: till,
 		specs: map[string]*spec.Spec{}, inputs: make(chan any, 64), bursts: make(chan *burst, 2), judging: maker.NewBurst(),
 	}
 	t := p.Config.Times
@@ -143,7 +149,7 @@ func New(p Params) (*Station, error) {
 		Operator: operator,
 		Timing:   timing, NewID: func() string { return ulid.Make().String() },
 		Check: checkNumber, Group: groupNumber,
-		DefaultLang: booth.Lang(p.Config.Screen.Language), Large: p.Config.Screen.LargeText, Simulated: p.Simulated, Demo: p.Demo,
+		ScanCamera: p.Config.Scan.Camera, DefaultLang: booth.Lang(p.Config.Screen.Language), Large: p.Config.Screen.LargeText, Simulated: p.Simulated, Demo: p.Demo,
 		Auto: p.Config.Capture.Auto, Lens: booth.Lens(p.Config.Capture.Lens),
 	})
 	if err != nil {
@@ -196,6 +202,10 @@ func (s *Station) Run(ctx context.Context) error {
 	start(s.watchPlate)
 	start(s.watchReceipts)
 	start(s.gauge.run)
+	if p := s.p.Config.Scan; p.Camera {
+		start(s.readDesk)
+		start(s.watchFocus)
+	}
 	if s.preview != nil {
 		start(s.preview.run)
 	}

@@ -61,7 +61,9 @@ const minSupport = .55
 
 // Finder finds cards. It keeps its buffers and belongs to one goroutine.
 type Finder struct {
-	full, small, soft, edges, grown, kernel gocv.Mat
+	full, small, soft, edges, grown, kernel          gocv.Mat
+	half, dark, print, joined, strokes, mean, spread gocv.Mat
+	bridges                                          [2]gocv.Mat // over the gaps between characters, of a far and a near card
 }
 
 // NewFinder makes a finder; Close frees what it holds.
@@ -69,32 +71,43 @@ func NewFinder() *Finder {
 	return &Finder{
 		full: gocv.NewMat(), small: gocv.NewMat(), soft: gocv.NewMat(), edges: gocv.NewMat(), grown: gocv.NewMat(),
 		kernel: gocv.GetStructuringElement(gocv.MorphRect, image.Pt(3, 3)),
+		half:   gocv.NewMat(), dark: gocv.NewMat(), print: gocv.NewMat(), joined: gocv.NewMat(), mean: gocv.NewMat(), spread: gocv.NewMat(),
+		strokes: gocv.GetStructuringElement(gocv.MorphRect, image.Pt(stroke, stroke)),
+		bridges: [2]gocv.Mat{
+			gocv.GetStructuringElement(gocv.MorphRect, image.Pt(9, 1)), gocv.GetStructuringElement(gocv.MorphRect, image.Pt(19, 1)),
+		},
 	}
 }
 
 // Close frees the finder's buffers after overwriting them.
 func (f *Finder) Close() {
 	f.Wipe()
-	for _, m := range []*gocv.Mat{&f.full, &f.small, &f.soft, &f.edges, &f.grown, &f.kernel} {
+	for _, m := range append(f.pictures(), &f.kernel, &f.strokes, &f.bridges[0], &f.bridges[1]) {
 		_ = m.Close()
 	}
 }
 
 // Wipe overwrites what the finder has of the last frame.
 func (f *Finder) Wipe() {
-	for _, m := range []*gocv.Mat{&f.full, &f.small, &f.soft, &f.edges, &f.grown} {
+	for _, m := range f.pictures() {
 		if !m.Empty() {
 			m.SetTo(gocv.Scalar{})
 		}
 	}
 }
 
-// Find looks for a card in an upright frame. ok is false when there is none
-// whose outline can be followed. An error is of OpenCV's, not of the picture.
-func (f *Finder) Find(m *image.Gray) (c Card, ok bool, err error) {
+func (f *Finder) pictures() []*gocv.Mat {
+	return []*gocv.Mat{&f.full, &f.small, &f.soft, &f.edges, &f.grown, &f.half, &f.dark, &f.print, &f.joined, &f.mean, &f.spread}
+}
+
+// Find looks for cards in an upright frame: rows of characters that can be the
+// number of one, each with the card around it, by its outline where that can be
+// followed, else as if it were held square to the lens. The likeliest comes
+// first; none is no error. An error is of OpenCV's, not of the picture.
+func (f *Finder) Find(m *image.Gray) ([]Card, error) {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	if w < 160 || h < 120 || m.Stride != w {
-		return Card{}, false, nil
+		return nil, nil
 	}
 	// A copy: OpenCV keeps pointers to what it is lent.
 	if f.full.Cols() != w || f.full.Rows() != h {
@@ -103,9 +116,31 @@ func (f *Finder) Find(m *image.Gray) (c Card, ok bool, err error) {
 	}
 	pix, err := f.full.DataPtrUint8()
 	if err != nil {
-		return Card{}, false, fmt.Errorf("idcard: take the frame: %w", err)
+		return nil, fmt.Errorf("idcard: take the frame: %w", err)
 	}
 	copy(pix, m.Pix[:w*h])
+	rows := f.rows(w, h)
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	outline, ok, err := f.outline(w, h)
+	if err != nil {
+		return nil, err
+	}
+	var out []Card
+	for _, r := range rows {
+		if ok && outline.holds(r) {
+			out = append([]Card{outline}, out...)
+			continue
+		}
+		out = append(out, cardOf(r))
+	}
+	return out, nil
+}
+
+// outline follows the edges of a card, if there is one that stands out from what
+// is behind it.
+func (f *Finder) outline(w, h int) (c Card, ok bool, err error) {
 	k := outlineSide / float64(max(w, h))
 	gocv.Resize(f.full, &f.small, image.Pt(int(float64(w)*k), int(float64(h)*k)), 0, 0, gocv.InterpolationArea)
 	gocv.GaussianBlur(f.small, &f.soft, image.Pt(5, 5), 0, 0, gocv.BorderReplicate)

@@ -44,11 +44,12 @@ func TestReadsACard(t *testing.T) {
 		p := cardtest.Invent(rng)
 		m := scene(t, p, .7, .1*(rng.Float64()-.5), .3*(rng.Float64()-.5), .3*(rng.Float64()-.5), held.Conditions{Noise: 2, Blur: .7}, uint64(i))
 		from := time.Now()
-		c, ok, err := f.Find(m)
-		if err != nil || !ok {
+		cards, err := f.Find(m)
+		if err != nil || len(cards) == 0 {
 			t.Errorf("card %d not found: %v", i, err)
 			continue
 		}
+		c := cards[0]
 		t1 := time.Since(from)
 		got, err := r.Number(m, c, fits)
 		t2 := time.Since(from)
@@ -59,7 +60,7 @@ func TestReadsACard(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Log(c.DigitPx, got == p.Number, name == p.Name, t1, t2, time.Since(from))
+		t.Logf("found after %v, number after %v, name %v after %v", t1, t2, name == p.Name, time.Since(from))
 		if got != "" && got != p.Number {
 			t.Errorf("card %d: a wrong number was accepted", i)
 		}
@@ -70,8 +71,8 @@ func TestReadsACard(t *testing.T) {
 			names++
 		}
 	}
-	t.Log(right, names)
-	if right < n-1 {
-		t.Errorf("%d of %d numbers read", right, n)
+	t.Logf("of %d cards %d numbers and %d names are right", n, right, names)
+	if right < n-1 || names < n/2 {
+		t.Errorf("of %d cards %d numbers and %d names read", n, right, names)
 	}
 }

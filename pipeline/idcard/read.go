@@ -33,7 +33,7 @@ const perMM = 12
 // They are wider than the lines, for an outline that is a little off.
 var (
 	numberBand = band{26.5, 43.5, 82, 51}
-	nameBand   = band{15.5, 6.2, 44, 13.6}
+	nameBand   = band{14.8, 3.5, 44, 16.5}
 )
 
 type band struct{ x0, y0, x1, y1 float64 }
@@ -112,18 +112,34 @@ func (r *Reader) Name(m *image.Gray, c Card) (string, error) {
 		return "", nil
 	}
 	r.level()
-	text, err := r.recognise(r.names)
-	if err != nil {
+	if !r.firstRow() {
+		return "", nil
+	}
+	if err := r.show(r.names); err != nil {
 		return "", err
 	}
+	words, err := r.names.GetBoundingBoxes(gosseract.RIL_WORD)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrNoOCR, err)
+	}
 	var b strings.Builder
-	for _, c := range text {
-		if unicode.Is(unicode.Han, c) || c == '·' && b.Len() > 0 {
-			b.WriteRune(c)
+	for _, w := range words {
+		if w.Confidence < sureName {
+			return "", nil
+		}
+		for _, c := range w.Word {
+			if unicode.Is(unicode.Han, c) || c == '·' && b.Len() > 0 {
+				b.WriteRune(c)
+			}
 		}
 	}
 	return b.String(), nil
 }
+
+// sureName is Tesseract's confidence in each word, percent, below which a name
+// counts as not read: a wrong one would send its bearer to the staff
+// (docs/identity.md).
+const sureName = 60
 
 // open loads a model the first time that it is needed.
 func (r *Reader) open(c **gosseract.Client, language, only string) error {
@@ -142,11 +158,19 @@ func (r *Reader) open(c **gosseract.Client, language, only string) error {
 	return nil
 }
 
-func (r *Reader) recognise(c *gosseract.Client) (string, error) {
+// show gives Tesseract the line.
+func (r *Reader) show(c *gosseract.Client) error {
 	r.file = fmt.Appendf(r.file[:0], "P5 %d %d 255\n", r.line.Rect.Dx(), r.line.Rect.Dy())
 	r.file = append(r.file, r.line.Pix...)
 	if err := c.SetImageFromBytes(r.file); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrNoOCR, err)
+		return fmt.Errorf("%w: %w", ErrNoOCR, err)
+	}
+	return nil
+}
+
+func (r *Reader) recognise(c *gosseract.Client) (string, error) {
+	if err := r.show(c); err != nil {
+		return "", err
 	}
 	text, err := c.Text()
 	if err != nil {
@@ -301,6 +325,48 @@ func (r *Reader) space() bool {
 	}
 	r.line, r.apart = r.apart, r.line
 	return true
+}
+
+// firstRow cuts r.line down to its first whole row of print, and says whether
+// there is one: where a card lies that was found by its number alone is known to
+// a few millimetres only at the height of the name, and the next row is near.
+func (r *Reader) firstRow() bool {
+	const (
+		least  = 2 * perMM // a character of a name is four millimetres high
+		most   = 7 * perMM
+		gap    = perMM / 3
+		margin = perMM
+	)
+	w, h := r.line.Rect.Dx(), r.line.Rect.Dy()
+	ink := make([]float64, h)
+	top := 0.
+	for y := range h {
+		for _, v := range r.line.Pix[y*w:][:w] {
+			ink[y] += max(0, 120-float64(v))
+		}
+		top = max(top, ink[y])
+	}
+	from, last := -1, -1
+	for y := 0; y <= h; y++ {
+		if y < h && ink[y] > .12*top {
+			if from < 0 {
+				from = y
+			}
+			last = y
+			continue
+		}
+		if from < 0 || y < h && y-last <= gap {
+			continue
+		}
+		if n := last - from + 1; n >= least && n <= most && from > 0 && last < h-1 {
+			a, b := max(0, from-margin), min(h, last+1+margin)
+			copy(r.line.Pix, r.line.Pix[a*w:b*w])
+			size(&r.line, w, b-a)
+			return true
+		}
+		from = -1
+	}
+	return false
 }
 
 // size makes m a picture of w×h pixels, reusing its buffer.

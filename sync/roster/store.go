@@ -66,6 +66,7 @@ type Local struct {
 	Packet  string            `json:"packet,omitempty"`  // last packet saved here, ULID
 	At      time.Time         `json:"at,omitzero"`
 	Proof   *Proof            `json:"proof,omitempty"` // of the payment, where central could not be asked; never changed
+	Pass    *Pass             `json:"pass,omitempty"`  // the last one shown here; never changed
 }
 
 // Store is the open roster. Its methods may be called from any goroutine.

@@ -149,11 +149,14 @@ func TestCards(t *testing.T) {
 			if err := codec.DecodeGray(&decoded, jpg, codec.Options{}); err != nil {
 				t.Fatal(err)
 			}
-			c, ok, err := finder.Find(&decoded)
+			cards, err := finder.Find(&decoded)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ok && c.Near() {
+			for _, c := range cards {
+				if got != "" || !c.Near() {
+					continue
+				}
 				if got, err = reader.Number(&decoded, c, valid); err != nil {
 					t.Fatal(err)
 				}
@@ -185,7 +188,7 @@ func TestCards(t *testing.T) {
 			}
 			if name == row.Name {
 				sum.names++
-			} else if !roster.SameName(name, row.Name) {
+			} else if name != "" && !roster.SameName(name, row.Name) {
 				sum.nameWrong++
 			}
 		case got != "" && listed:
