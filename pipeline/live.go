@@ -122,6 +122,7 @@ var urgency = []struct{ id, icon string }{
 	{quality.Yaw, "eye"},
 	{quality.Roll, "person"},
 	{quality.Pitch, "eye"},
+	{quality.Gaze, "eye"},
 	{quality.EyesOpen, "eye"},
 	{quality.MouthClosed, "person"},
 	{quality.GlassesTinted, "eye"},

@@ -19,10 +19,9 @@ type Shape struct {
 	// inner edges of the lips, over the distance from the eyes to the chin.
 	Lids [2]float64
 	Lips float64
-	// Gaze is how far the irises are off the middle of the eyes, across and down,
-	// in halves of an eye's width, both eyes' mean; positive to the right of the
-	// picture and downwards.
-	GazeX, GazeY float64
+	// GazeX is how far the irises are off the middle of the eyes, across, in halves
+	// of an eye's width, both eyes' mean; positive to the right of the picture.
+	GazeX float64
 	// Smile is how far the corners of the mouth are raised above the middle of the
 	// line between the lips, over the distance from the eyes to the chin; negative
 	// when they hang.
@@ -179,11 +178,10 @@ func shapeOf(m *infer.Mesh, f *Face, size image.Point) Shape {
 		if half < .5 {
 			continue
 		}
-		ix, iy := local(point(m.Iris[eye][0]))
-		ax, ay := local(a)
-		bx, by := local(b)
+		ix, _ := local(point(m.Iris[eye][0]))
+		ax, _ := local(a)
+		bx, _ := local(b)
 		s.GazeX += (ix - (ax+bx)/2) / half / 2
-		s.GazeY += (iy - (ay+by)/2) / half / 2
 	}
 	_, up := local(at(innerUpper))
 	_, low := local(at(innerLower))

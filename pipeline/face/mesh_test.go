@@ -107,7 +107,7 @@ func TestShapeOfTheStudent(t *testing.T) {
 			t.Errorf("%s: eyes at %v, want %.0f, %.0f", name, e, ex, ey)
 		}
 		if c.outside == 0 && (s.Lids[0] < .05 || s.Lids[1] < .05 || s.Lips > .02 || s.Smile > .05 ||
-			math.Abs(s.Yaw) > 6 || math.Abs(s.Pitch) > 6 || math.Abs(s.Roll) > 4 || math.Abs(s.GazeX) > .2) {
+			math.Abs(s.Yaw) > 6 || math.Abs(s.Pitch) > 6 || math.Abs(s.Roll) > 4 || math.Abs(s.GazeX) > .1) {
 			t.Errorf("%s: a straight face with open eyes measures %+v", name, s)
 		}
 	}

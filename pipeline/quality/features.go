@@ -41,7 +41,9 @@ func features(r *report, p *patch, o *output) {
 // is less open: about .023 closed, .051 and more open.
 func (p *patch) eyesOpen() (float64, bool) {
 	if s := p.face.Shape; s.Known {
-		return min(s.Lids[0], s.Lids[1]), true
+		// A mesh has eyes also where none are to be seen.
+		lost, ok := p.tint()
+		return min(s.Lids[0], s.Lids[1]), !ok || lost < blackGlass
 	}
 	if !p.skin.ok {
 		return 0, false
@@ -93,9 +95,40 @@ func (p *patch) lidGap(u float64) (float64, bool) {
 // inside of a mouth or as colourless and bright as teeth.
 func (p *patch) mouthGap() (float64, bool) {
 	if s := p.face.Shape; s.Known {
-		return s.Lips, true
+		return s.Lips, p.lipsSeen()
 	}
 	return p.lipGap()
+}
+
+// blackGlass is the share of light lost before the eyes from which on nobody
+// sees whether they are open.
+const blackGlass = .85
+
+// lipsSeen is false when something covers mouth and chin alike: neither lips'
+// red nor skin is there. A beard leaves the lips.
+func (p *patch) lipsSeen() bool {
+	if !p.skin.ok {
+		return true
+	}
+	q := p.points
+	mid := (q.mouthL.X + q.mouthR.X) / 2
+	share := func(top, bottom float64, is func(i int) bool) float64 {
+		n, hit := 0, 0
+		p.box(mid-.25, top, mid+.25, bottom, func(i int) {
+			n++
+			if is(i) {
+				hit++
+			}
+		})
+		if n == 0 {
+			return 1
+		}
+		return float64(hit) / float64(n)
+	}
+	red := min(p.skin.rg[0], p.skin.rg[1])
+	const few = .25
+	lips := share(q.upperLip.Y, q.lowerLip.Y, func(i int) bool { rg, _ := p.ratios(i); return rg > .7*red })
+	return lips > few || share(q.lowerLip.Y+.08, p.chinV-.12, p.isSkin) > few
 }
 
 // lipGap is mouthGap by the pixels alone.

@@ -26,6 +26,7 @@ const (
 	Roll             = "roll"
 	Yaw              = "yaw"
 	Pitch            = "pitch"
+	Gaze             = "gaze"
 	InterEyeDistance = "inter_eye_distance"
 	EyeLine          = "eye_line"
 	CrownMargin      = "crown_margin"

@@ -22,14 +22,14 @@ var limits = map[string][2]float64{
 	SingleFace:            {math.Inf(-1), .1},
 	Roll:                  {-3, 3},
 	Yaw:                   {-6, 6},
-	Pitch:                 {-12, 12},
+	Pitch:                 {-10, 10},
 	InterEyeDistance:      {90, math.Inf(1)},
 	EyeLine:               {200, 300},
 	FaceWidth:             {180, 300},
 	Centred:               {-14, 14},
 	HalfBody:              {.6, math.Inf(1)},
 	ShouldersLevel:        {-4, 4},
-	EyesOpen:              {.035, math.Inf(1)},
+	EyesOpen:              {.03, math.Inf(1)},
 	MouthClosed:           {math.Inf(-1), .04},
 	Expression:            {math.Inf(-1), .5},
 	EarsVisible:           {.5, math.Inf(1)},
@@ -409,7 +409,8 @@ func TestEveryRuleAlways(t *testing.T) {
 		}
 		ids = append(ids, v.ID)
 		manual := slices.Contains([]string{Headwear, Accessories, ClothingFormal, Makeup, ContactLenses}, v.ID)
-		if v.Manual != manual || v.Known == manual {
+		needsMesh := v.ID == Gaze // and these faces are the cascades'
+		if v.Manual != manual || v.Known == (manual || needsMesh) {
 			t.Errorf("%s: manual %v, known %v", v.ID, v.Manual, v.Known)
 		}
 	}
@@ -563,7 +564,10 @@ func TestLive(t *testing.T) {
 			const scale = 1920. / 640
 			var got []string
 			for _, v := range m.Live(frame, detect(t, frame, face.Options{}), scale) {
-				l := limits[v.ID]
+				l, limited := limits[v.ID]
+				if !limited {
+					continue
+				}
 				if v.ID == Centred {
 					l = [2]float64{-8, 8}
 				}

@@ -223,7 +223,7 @@ func paymentText(p wire.PaymentState) string {
 // station's own checks keep their id.
 func checkText(id string) string {
 	if t, ok := map[string]string{
-		"single_face": "单人", "roll": "头部倾斜", "yaw": "左右转头", "pitch": "俯仰", "inter_eye_distance": "瞳距", "eye_line": "眼睛位置",
+		"single_face": "单人", "roll": "头部倾斜", "yaw": "左右转头", "pitch": "俯仰", "gaze": "目光", "inter_eye_distance": "瞳距", "eye_line": "眼睛位置",
 		"crown_margin": "头顶距离", "face_width": "脸宽", "centred": "居中", "half_body": "半身", "shoulders_level": "双肩齐平",
 		"eyes_open": "睁眼", "mouth_closed": "闭唇", "expression": "表情", "ears_visible": "露耳", "forehead_visible": "露额",
 		"glasses_tinted": "有色眼镜", "glasses_glare": "镜片反光", "headwear": "头饰", "accessories": "饰品",

@@ -92,6 +92,18 @@ func eyelids(p *person, share float64) brush {
 	}
 }
 
+// aside moves the irises to the right of the picture, in eye distances; a tenth
+// is an eye turned by some 30°.
+func aside(by float64) func(u, v float64) (float64, float64) {
+	return func(u, v float64) (float64, float64) {
+		a, b := (math.Abs(u)-.5)/.2, v/.07
+		if r := a*a + b*b; r < 1 {
+			return u - by*(1-r*r), v
+		}
+		return u, v
+	}
+}
+
 // open parts the lips by a height in eye distances: the line between them is
 // painted dark, and then drawn out.
 func open(s *shot, height float64) {
@@ -273,12 +285,12 @@ func ladders() []ladder {
 		{
 			name: "looking aside", unit: "°", id: "yaw", steps: seq(0, 24, 2), limit: 6, real: true,
 			apply: func(s *shot, x float64) { s.yaw = x },
-			also:  []string{"ears_visible", "illumination_even", "expression", "glasses_tinted", "centred", "face_width", "forehead_visible", "background_shadow", "pitch", "roll", "eyes_open", "single_face"},
+			also:  []string{"ears_visible", "illumination_even", "expression", "glasses_tinted", "centred", "face_width", "forehead_visible", "background_shadow", "pitch", "roll", "eyes_open", "single_face", "gaze"},
 		},
 		{
 			name: "looking aside, other way", unit: "°", id: "yaw", steps: seq(0, -24, -2), limit: -6, falling: true, real: true,
 			apply: func(s *shot, x float64) { s.yaw = x },
-			also:  []string{"ears_visible", "illumination_even", "expression", "glasses_tinted", "centred", "face_width", "forehead_visible", "background_shadow", "pitch", "roll", "eyes_open", "single_face"},
+			also:  []string{"ears_visible", "illumination_even", "expression", "glasses_tinted", "centred", "face_width", "forehead_visible", "background_shadow", "pitch", "roll", "eyes_open", "single_face", "gaze"},
 		},
 		{
 			name: "chin raised", unit: "°", id: "pitch", steps: seq(0, 24, 3), limit: 12, real: true,
@@ -289,6 +301,10 @@ func ladders() []ladder {
 			name: "chin lowered", unit: "°", id: "pitch", steps: seq(0, -24, -3), limit: -12, falling: true, real: true,
 			apply: func(s *shot, x float64) { s.pitch = x },
 			also:  []string{"expression", "eyes_open", "forehead_visible", "mouth_closed", "background_shadow", "sharpness", "ears_visible"},
+		},
+		{
+			name: "eyes aside", unit: "IED", id: "gaze", steps: seq(0, .14, .02), limit: .1,
+			apply: func(s *shot, x float64) { s.shape = aside(x) },
 		},
 		{
 			name: "eyelids lowered", unit: "share", id: "eyes_open", steps: seq(0, 1, .1), limit: .8, real: true,

@@ -137,6 +137,9 @@ func goodShot(i int, people []*person) (shot, string) {
 	}
 	s.shape = physiognomy(rng)
 	s.roll, s.yaw, s.pitch = within(2), within(2), within(2)
+	if !s.who.drawn() {
+		s.roll /= 2 // their shoulders are not level as it is, and turn with the picture
+	}
 	s.ied = 115 + 25*rng.Float64()
 	s.eyeX, s.eyeY = 640+within(60), 430+within(20)
 	ev := within(.25)
