@@ -814,6 +814,8 @@ func (m *Machine) report(ev Event) {
 		m.scanning(ev)
 	case Scanned:
 		m.scanned(ev)
+	case SyncChanged:
+		m.op.sync = ev.Sync
 	case ProofJudged:
 		m.proofJudged(ev)
 	case PINChecked:

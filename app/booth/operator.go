@@ -168,6 +168,7 @@ type ManualLine struct {
 type OperatorView struct {
 	Unlocked bool
 	Page     StaffPage // which of the staff's pages; "" = home
+	Sync     SyncView  // while Page is PageSync
 	Staff    Staff
 	PIN      PINView
 	Deadline time.Time // when it closes by itself
@@ -266,6 +267,7 @@ type operator struct {
 	deadline time.Time
 	notice   *Text
 	page     StaffPage
+	sync     SyncView
 	refusal  *Text // the notice, where it is one
 	camera   CameraView
 
@@ -633,6 +635,9 @@ func (m *Machine) operatorView() *OperatorView {
 	}
 	v.Proving = m.proving
 	v.Page, v.Camera = m.op.page, m.cameraView()
+	if v.Page == PageSync {
+		v.Sync = m.op.sync
+	}
 	v.Staff, v.Status, v.Day, v.Can = m.op.staff, withLight(m.op.status, m.calibration), m.op.day, m.allowed()
 	if m.op.notice != nil {
 		n := *m.op.notice

@@ -466,6 +466,9 @@ func paymentWords(v booth.View) (booth.Text, booth.Level, string) {
 	case "refunded":
 		return booth.Text{ZH: "已退款，如需拍照请重新支付", EN: "Refunded: pay again to go on"}, booth.Warn, ""
 	case "unpaid":
+		if v.Payment.Receipt {
+			return booth.Text{ZH: "本机离线：付款后把手机上的凭证对准镜头", EN: "Offline: pay, then hold the phone's receipt to the camera"}, booth.Warn, "phone"
+		}
 		if v.Payment.Blocked {
 			return booth.Text{ZH: "请先扫码支付，到账自动继续", EN: "Please scan and pay; this page goes on by itself"}, booth.Warn, "phone"
 		}

@@ -131,6 +131,7 @@ func newOperatorPage(u *ui) *operatorPage {
 	action("op-captured", "retake", lookPlain, booth.Text{ZH: "允许重新拍", EN: "Allow a new photo"}, func(a booth.Allowed) bool { return a.Captured }, to(modeCaptured))
 	action("op-manual", "ok", lookPlain, booth.Text{ZH: "人工检查项", EN: "Manual checks"}, func(a booth.Allowed) bool { return a.Manual }, to(modeManual))
 	action("op-payment", "phone", lookPlain, booth.Text{ZH: "登记缴费", EN: "Record payment"}, func(a booth.Allowed) bool { return a.Payment }, to(modePayment))
+	action("op-paycode", "phone", lookPlain, booth.Text{ZH: "输入缴费确认码", EN: "Type a payment code"}, func(a booth.Allowed) bool { return a.Payment }, send(booth.OpenPage{Page: booth.PagePayCode}))
 	action("op-next", "arrow-right", lookPlain, booth.Text{ZH: "下一位同学", EN: "Next student"}, func(a booth.Allowed) bool { return a.Next }, send(booth.NextStudent{}))
 	action("op-abandon", "exit", lookDanger, booth.Text{ZH: "结束本次拍照", EN: "End this visit"}, func(a booth.Allowed) bool { return a.Abandon }, to(modeAbandon))
 	action("op-calibrate", "plate", lookPlain, booth.Text{ZH: "重拍空背景", EN: "New backdrop photo"}, func(a booth.Allowed) bool { return a.Recalibrate }, send(booth.Recalibrate{}))

@@ -22,6 +22,9 @@ type staffEntry struct {
 func staffEntries() []staffEntry {
 	return []staffEntry{
 		{page: booth.PageCamera, icon: "camera", name: booth.Text{ZH: "相机", EN: "Camera"}, about: booth.Text{ZH: "画面、设置、试拍、诊断", EN: "Picture, settings, test shot"}, make: newCameraPage},
+		{page: booth.PageSync, icon: "cloud", name: booth.Text{ZH: "同步", EN: "Exchange"}, about: booth.Text{ZH: "待传、最后的错误、立即重试", EN: "Queue, last error, try now"}, make: newSyncPage},
+		{page: booth.PageRetakes, icon: "retake", name: booth.Text{ZH: "请回来重拍", EN: "Retakes"}, about: booth.Text{ZH: "被退回的照片和原因", EN: "Returned photos and why"}, make: newRetakesPage},
+		{page: booth.PagePayCode, icon: "phone", name: booth.Text{ZH: "缴费确认码", EN: "Payment code"}, about: booth.Text{ZH: "断网时核对手机上的 8 位数字", EN: "Eight digits, while offline"}, make: newPayCodePage},
 	}
 }
 

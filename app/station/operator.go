@@ -173,6 +173,9 @@ func (s *Station) refreshStaff(lamps booth.Lamps, online uplink.Status) {
 		return
 	}
 	status := s.statusLines(lamps, online, time.Now())
+	if s.machine.View().Operator.Page == booth.PageSync {
+		s.refreshSync(lamps.Central, online)
+	}
 	s.work.Go(func() {
 		s.inputs <- booth.HouseChanged{Status: status, Day: dayNumbers(s.p.Outbox.List(), time.Now())}
 	})

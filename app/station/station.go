@@ -338,6 +338,8 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 			s.seal(ctx, e)
 		case booth.CheckPIN:
 			s.checkPIN(e)
+		case booth.ShowPage:
+			s.showPage(e.Page)
 		case booth.CheckCode:
 			s.checkCode(e)
 		case booth.Sync:
