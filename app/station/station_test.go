@@ -44,6 +44,7 @@ type rig struct {
 	policy  map[string]wire.Policy
 	params  Params
 	stop    func() // ends the station and waits for it
+	away    func() // takes central's server off the network
 	ended   chan struct{}
 }
 
@@ -100,6 +101,11 @@ func newRigOn(t *testing.T, dir string, open camera.Opener) *rig {
 	srv.Config.Handler = r.central.Handler()
 	srv.Start()
 	t.Cleanup(srv.Close)
+	r.away = func() {
+		srv.CloseClientConnections()
+		srv.Close()
+		r.up.Wake()
+	}
 	r.info, err = r.central.SeedDemo(t.Context())
 	must(err)
 	batches, err := r.central.Batches(t.Context())
