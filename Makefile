@@ -160,6 +160,12 @@ deb: ## 打成 .deb 安装包，放在 out/ / pack a .deb of the kiosk into out/
 test-deb: deb ## 在干净的 Debian 上装、崩溃、升级、卸载（需要 root）/ install, crash, upgrade, remove on a bare Debian (as root)
 	@.ci/deb-test "$$(ls -t out/yunzhao_*.deb | head -n 1)" $(ARGS)
 
+.PHONY: screens
+screens: ## 把每个画面画成图片 / draw every screen into out/screens (DOCS=1 writes docs/screens.md)
+	@.ci/deps test
+	$(if $(DOCS),rm -f docs/images/screen-*.jpg)
+	YUNZHAO_SCREENS=$(CURDIR)/out/screens YUNZHAO_DOCS=$(DOCS) $(GO) test -tags $(TAGS) -count=1 -v -run '^TestDrawScreens$$' -timeout 30m ./app/screen
+
 .PHONY: clean
 clean: ## 删除编译结果 / remove what was built
 	rm -rf bin out

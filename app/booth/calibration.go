@@ -137,6 +137,6 @@ func (m *Machine) doorOpen() bool {
 // calibrating is the page of a first calibration under way, in place of the one
 // that asked for it.
 func calibrating(f Fault) Fault {
-	f.Body, f.Action = textCalibrating, Text{}
+	f.Body, f.Do, f.Action = textCalibrating, Text{}, Text{}
 	return f
 }

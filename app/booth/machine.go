@@ -732,6 +732,8 @@ func (m *Machine) markPayment(in PaymentMark) {
 func (m *Machine) faultAction(code string) {
 	if m.state == Idle && m.guard != nil && m.guard.Code == code && code == GuardNoPlate {
 		m.recalibrate(false)
+	} else if f := m.fault(); f != nil && f.Code == code && f.Action == textStaffDo {
+		m.openOperator()
 	}
 	if m.sealFault != nil && code == m.sealFault.Code && m.state == Confirm {
 		m.submit()
@@ -781,7 +783,8 @@ func (m *Machine) report(ev Event) {
 	case SealFailed:
 		if ev.Session == m.session && m.state == Sealing {
 			m.enter(Confirm)
-			m.sealFault = &Fault{Code: "seal-failed", Title: textSealTitle, Body: ev.Problem, Safe: textSealSafe, Action: textTryAgain}
+			f := FaultPage(FaultSeal, ev.Problem)
+			m.sealFault = &f
 		}
 	case CameraChanged:
 		if ev.Working {

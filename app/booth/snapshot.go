@@ -78,7 +78,8 @@ func (m *Machine) fault() *Fault {
 		f := *m.sealFault
 		return &f
 	case m.cameraDown != nil && m.state == Framing:
-		return &Fault{Code: "camera", Title: textCameraTitle, Body: *m.cameraDown, Safe: textCameraSafe}
+		f := FaultPage(FaultCamera, *m.cameraDown)
+		return &f
 	case m.guard != nil && m.state == Idle:
 		f := *m.guard
 		if f.Code == GuardNoPlate && m.calibration.State == CalibrationRunning {

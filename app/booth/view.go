@@ -236,6 +236,7 @@ type Fault struct {
 	Title  Text
 	Body   Text
 	Safe   Text // is my photo safe
+	Do     Text // what to do now
 	Action Text // label of the button; empty = resolves by itself
 }
 

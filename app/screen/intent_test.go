@@ -92,7 +92,7 @@ func TestTappingSendsIntents(t *testing.T) {
 		{"confirm", false, "back", booth.Back{}},
 		{"done", false, "next", booth.NextStudent{}},
 		{"abandoned", false, "continue", booth.Continue{}},
-		{"fault", false, "fault-action", booth.FaultAction{Code: "seal"}},
+		{"fault", false, "fault-action", booth.FaultAction{Code: booth.FaultSeal}},
 	}
 	b := newBench(t, fyne.NewSize(1280, 800))
 	for _, c := range cases {

@@ -48,6 +48,34 @@ func visibleText(o fyne.CanvasObject, at fyne.Position, inButton bool, out *[]gl
 	}
 }
 
+// TestClippedAndOverlappingTextIsFound proves that the measuring below sees what
+// it is for.
+func TestClippedAndOverlappingTextIsFound(t *testing.T) {
+	newBench(t, fyne.NewSize(1280, 800))
+	long := newText(sizeBody, false, colInk).line()
+	long.set("内蒙古民族幼儿师范高等专科学校（呼和浩特市赛罕区校区）")
+	if long.layout(rect{0, 0, 120, 30}, 1); !long.clips {
+		t.Error("a line four times too long is not clipped")
+	}
+	if long.layout(rect{0, 0, 1200, 30}, 1); long.clips {
+		t.Error("a line with room is clipped")
+	}
+	near := newText(sizeBody, false, colInk)
+	near.set("保存")
+	near.layout(rect{40, 8, 100, 30}, 1)
+	var lines []glyphs
+	visibleText(long.box, fyne.NewPos(0, 0), false, &lines)
+	visibleText(near.box, fyne.NewPos(0, 0), false, &lines)
+	if len(lines) != 2 || !overlap(lines[0], lines[1]) {
+		t.Error("a word upon another does not overlap it")
+	}
+	near.layout(rect{40, 30, 100, 30}, 1)
+	lines = lines[:1]
+	if visibleText(near.box, fyne.NewPos(0, 0), false, &lines); overlap(lines[0], lines[1]) {
+		t.Error("a word below another overlaps it")
+	}
+}
+
 func overlap(a, b glyphs) bool {
 	// The line box has air above and below the letters: the letters themselves
 	// fill about the middle 70 %.

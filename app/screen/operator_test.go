@@ -2,8 +2,6 @@ package screen
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -49,29 +47,6 @@ func TestOperatorPartsFit(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// TestDrawOperatorParts writes them as PNGs, as TestDrawScreens does the rest.
-func TestDrawOperatorParts(t *testing.T) {
-	dir := os.Getenv("YUNZHAO_SCREENS")
-	if dir == "" {
-		t.Skip("set YUNZHAO_SCREENS to a directory to write pictures of every screen")
-	}
-	for name, size := range testSizes {
-		b := newBench(t, size)
-		for _, lang := range []booth.Lang{booth.ZH, booth.EN} {
-			for _, crowded := range []bool{false, true} {
-				for mode := range operatorModes {
-					if !crowded && (mode == modePurge || mode == modeQuit) {
-						continue
-					}
-					b.turnTo(t, lang, crowded, mode)
-					kind := map[bool]string{true: "crowded", false: "day"}[crowded]
-					writePNG(t, filepath.Join(dir, fmt.Sprintf("%s-%s-%s-38-operator-%s.png", name, lang, kind, mode)), b.w.win.Canvas().Capture())
-				}
-			}
-		}
 	}
 }
 

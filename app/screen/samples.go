@@ -192,14 +192,22 @@ func samples(lang booth.Lang, crowded bool) []Sample {
 		v.Saved = &booth.SavedView{PacketID: "7Q3K-92FX", At: sampleNow, Seq: 127, Pending: 3, Online: crowded}
 	})
 	add("20-abandoned", booth.Abandoned, base, nil)
-	add("21-fault", booth.Confirm, visit, func(v *booth.View) {
-		v.Fault = &booth.Fault{
-			Code: "seal", Title: booth.Text{ZH: "照片还没有保存", EN: "The photo is not saved yet"},
-			Body:   booth.Text{ZH: "存储空间写入失败。请工作人员检查磁盘，然后再试一次。", EN: "Writing to the disk failed. Staff: check the disk, then try again."},
-			Safe:   booth.Text{ZH: "照片还在，没有丢失。请不要离开。", EN: "The photo is still here, nothing is lost. Please stay."},
-			Action: booth.Text{ZH: "再试一次", EN: "Try again"},
+	for _, f := range booth.Faults() {
+		name, state, v := "21-fault-"+f.Code, booth.Idle, base
+		switch f.Code {
+		case booth.FaultSeal:
+			name, state, v = "21-fault", booth.Confirm, visit
+		case booth.FaultCamera:
+			state, v = booth.Framing, visit
 		}
-	})
+		if crowded && state == booth.Idle { // the longest words that the outbox has
+			f.Body = booth.Text{
+				ZH: "最早的未上传照片已有 365 天，请先联网上传或用 U 盘导出；若本机日期不对，请先校准",
+				EN: "The oldest unsent photo has waited 365 days: connect and upload, or export to a USB stick. If this machine's date is wrong, set it first",
+			}
+		}
+		add(name, state, v, func(v *booth.View) { v.Fault = &f })
+	}
 	return list
 }
 

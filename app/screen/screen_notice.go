@@ -14,6 +14,9 @@ type notice struct {
 	icon   *sign
 	head   pair
 	body   pair
+	do     pair
+	doIc   *sign
+	doBg   *panel
 	safe   *panel
 	safeIc *sign
 	safeTx pair
@@ -29,6 +32,9 @@ func newNotice(u *ui, action string, send func(*notice)) *notice {
 	s.icon = s.sign("note", colNote)
 	s.head = s.pair(40, 20, true, colInk, colMuted).centre()
 	s.body = s.pair(22, 16, false, colInk, colMuted).centre()
+	s.doBg = s.panel(colNoteBg, colNote)
+	s.doIc = s.sign("arrow-right", colNote)
+	s.do = s.pair(22, 15, true, colNote, colNote)
 	s.safe = s.panel(colOKBg, colOK)
 	s.safeIc = s.sign("shield", colOK)
 	s.safeTx = s.pair(20, 14, true, colOK, colOK)
@@ -53,7 +59,10 @@ func (s *notice) tone(l booth.Level, icon string) {
 func (s *notice) update(v booth.View) {
 	s.safeTx.set(s.ui, booth.Text{})
 	s.body.set(s.ui, booth.Text{})
+	s.do.set(s.ui, booth.Text{})
 	s.fill(s, v)
+	setVisible(s.doBg.bg, s.do.a.text != "")
+	setVisible(s.doIc.img, s.do.a.text != "")
 	on := s.safeTx.a.text != ""
 	setVisible(s.safe.bg, on)
 	setVisible(s.safeIc.img, on)
@@ -69,15 +78,19 @@ func (s *notice) layout(sp space) {
 	place(s.card.bg, card, k)
 	radius(s.card, k)
 	in := card.inset(28)
-	icon, in := in.cutTop(130, 12)
-	disc := icon.centred(120, 120)
+	side := float32(120)
+	if s.do.a.text != "" { // more words, less sign
+		side = 84
+	}
+	icon, in := in.cutTop(side+10, 12)
+	disc := icon.centred(side, side)
 	place(s.disc.bg, disc, k)
-	s.disc.bg.CornerRadius = 60 * k
-	place(s.icon.img, disc.inset(28), k)
+	s.disc.bg.CornerRadius = side / 2 * k
+	place(s.icon.img, disc.inset(side*0.23), k)
 	if s.safeTx.a.text != "" {
 		var at rect
 		at, in = in.cutBottom(76, 12)
-		at = at.centred(min(at.w, 760), at.h)
+		at = at.centred(min(at.w, 860), at.h)
 		place(s.safe.bg, at, k)
 		radius(s.safe, k)
 		icon, words := at.insetXY(20, 5).cutLeft(36, 14)
@@ -85,6 +98,18 @@ func (s *notice) layout(sp space) {
 		s.safeTx.layoutMid(words, k)
 	} else {
 		s.safeTx.layoutMid(in, k)
+	}
+	if s.do.a.text != "" {
+		var at rect
+		at, in = in.cutBottom(92, 12)
+		at = at.centred(min(at.w, 860), at.h)
+		place(s.doBg.bg, at, k)
+		radius(s.doBg, k)
+		icon, words := at.insetXY(20, 5).cutLeft(36, 14)
+		place(s.doIc.img, icon.centred(36, 36), k)
+		s.do.layoutMid(words, k)
+	} else {
+		s.do.layoutMid(in, k)
 	}
 	hh := min(in.h*0.5, s.head.a.height(in.w, k)+s.head.b.height(in.w, k))
 	head, body := in.cutTop(hh, 14)
@@ -125,15 +150,14 @@ func newFault(u *ui) screen {
 	s.fill = func(s *notice, v booth.View) {
 		f := v.Fault
 		if f == nil { // a state this version has no screen for
-			f = &booth.Fault{
-				Title: booth.Text{ZH: "请找工作人员", EN: "Please ask the staff"},
-				Body:  booth.Text{ZH: "这一步无法显示。", EN: "This step cannot be shown."},
-			}
+			unknown := booth.FaultPage(booth.FaultUnknown, booth.Text{})
+			f = &unknown
 		}
 		code = f.Code
 		s.tone(booth.Bad, "warn")
 		s.head.set(s.ui, f.Title)
 		s.body.set(s.ui, f.Body)
+		s.do.set(s.ui, f.Do)
 		s.safeTx.set(s.ui, f.Safe)
 		has := f.Action != (booth.Text{})
 		setVisible(s.action, has)

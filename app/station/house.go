@@ -99,42 +99,31 @@ func (s *Station) apply(ev booth.Event) { s.carryOut(s.ctx, s.machine.Report(tim
 
 // guard is why nobody new may sit down now; nil when the door is open.
 func (s *Station) guard(outboxErr error) *booth.Fault {
-	safe := booth.Text{ZH: "已保存的照片都安全。", EN: "All saved photos are safe."}
-	closed := booth.Text{ZH: "暂时不能拍新照片", EN: "No new photos for now"}
+	page := func(code string, happened booth.Text) *booth.Fault {
+		f := booth.FaultPage(code, happened)
+		return &f
+	}
 	var refusal *outbox.Refusal
 	switch {
 	case errors.As(outboxErr, &refusal):
-		return &booth.Fault{Code: refusal.Code, Title: closed, Body: booth.Text{ZH: refusal.ZH, EN: refusal.EN}, Safe: safe}
+		return page(refusal.Code, booth.Text{ZH: refusal.ZH, EN: refusal.EN})
 	case outboxErr != nil:
 		s.log.Error("guard", "err", outboxErr)
-		return &booth.Fault{Code: "outbox", Title: closed, Body: unexpected, Safe: safe}
+		return page(booth.FaultOutbox, unexpected)
 	case s.p.Roster.Count() == 0:
-		return &booth.Fault{
-			Code: "no-roster", Title: booth.Text{ZH: "名单还没有到", EN: "The roster has not arrived yet"},
-			Body: booth.Text{ZH: "正在向审核中心要学籍名单；请检查网络，到了会自动继续。", EN: "The roster is being fetched from central. Check the network; this goes on by itself."}, Safe: safe,
-		}
+		return page(booth.FaultNoRoster, booth.Text{})
+	case s.plate == nil && s.plateProblem != nil:
+		return page(booth.GuardNoPlate, *s.plateProblem)
 	case s.plate == nil:
-		f := &booth.Fault{
-			Code: booth.GuardNoPlate, Title: booth.Text{ZH: "请先拍摄空背景", EN: "Photograph the empty backdrop first"},
-			Body: booth.Text{ZH: "背景前不要有人，然后按下面的按钮。", EN: "With nobody before the backdrop, press the button below."}, Safe: safe,
-			Action: photographBackdrop,
-		}
-		if s.plateProblem != nil {
-			f.Body = *s.plateProblem
-		}
-		return f
+		return page(booth.GuardNoPlate, booth.Text{})
 	}
 	if why := s.plateMisfit(); why != nil {
-		return &booth.Fault{
-			Code: booth.GuardNoPlate, Title: booth.Text{ZH: "请重新拍摄空背景", EN: "Photograph the empty backdrop again"},
-			Body: *why, Safe: safe, Action: photographBackdrop,
-		}
+		f := page(booth.GuardNoPlate, *why)
+		f.Title = booth.Text{ZH: "请重新拍摄空背景", EN: "Photograph the empty backdrop again"}
+		return f
 	}
 	return nil
 }
-
-// photographBackdrop is the button that starts a calibration.
-var photographBackdrop = booth.Text{ZH: "拍摄空背景", EN: "Photograph the backdrop"}
 
 func cameraLamp(st camera.Status) booth.Lamp {
 	switch st.State {

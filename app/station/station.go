@@ -156,11 +156,8 @@ func New(p Params) (*Station, error) {
 		return nil, errors.Join(err, audit.close())
 	}
 	// The door opens with the first look around, not before.
-	s.machine.Report(time.Now(), booth.GuardChanged{Fault: &booth.Fault{
-		Code: "starting", Title: booth.Text{ZH: "正在启动", EN: "Starting"},
-		Body: booth.Text{ZH: "正在检查相机、背景、名单和磁盘。", EN: "Camera, backdrop, roster and disk are being checked."},
-		Safe: booth.Text{ZH: "已保存的照片都安全。", EN: "All saved photos are safe."},
-	}})
+	starting := booth.FaultPage(booth.FaultStarting, booth.Text{})
+	s.machine.Report(time.Now(), booth.GuardChanged{Fault: &starting})
 	if p.Window != nil {
 		s.preview = newPreview(p.Camera, p.Window, p.Config.Camera.MountRotation)
 	}
