@@ -93,6 +93,9 @@ func TestNoTextIsClippedOrOverlaps(t *testing.T) {
 				for kind, list := range map[string][]Sample{"everyday": Samples(lang), "crowded": CrowdedSamples(lang)} {
 					for _, s := range list {
 						for _, large := range []bool{false, true} {
+							if large && size.Width > 3000 {
+								continue // in design units 4K is 1920×1080 once more
+							}
 							s.View.Large = large
 							b.w.Show(s.View)
 							checkText(t, b, fmt.Sprintf("%s/%s/%s/large=%v", lang, kind, s.Name, large), size)
