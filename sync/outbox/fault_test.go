@@ -92,6 +92,13 @@ func (f *faultFS) Remove(path string) error {
 	return f.fileSystem.Remove(path)
 }
 
+func (f *faultFS) Extend(path string, size int64) error {
+	if err := f.step(); err != nil {
+		return err
+	}
+	return f.fileSystem.Extend(path, size)
+}
+
 func (f *faultFS) SyncDir(path string) error {
 	if err := f.step(); err != nil {
 		return err

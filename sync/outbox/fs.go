@@ -25,6 +25,7 @@ type fileSystem interface {
 	Rename(from, to string) error
 	Remove(path string) error
 	SyncFile(path string) error
+	Extend(path string, size int64) error // with zeros, durably
 	SyncDir(path string) error
 	ReadDir(path string) ([]fs.DirEntry, error)
 	ReadFile(path string, limit int64) ([]byte, error)
@@ -45,6 +46,7 @@ func (osFS) Create(path string) (file, error) {
 func (osFS) Rename(from, to string) error               { return os.Rename(from, to) } //nolint:gosec // names are made of digests, below the operator's directory
 func (osFS) Remove(path string) error                   { return os.Remove(path) }
 func (osFS) SyncFile(path string) error                 { return syncPath(path) }
+func (osFS) Extend(path string, size int64) error       { return extendFile(path, size) }
 func (osFS) SyncDir(path string) error                  { return syncPath(path) }
 func (osFS) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
 

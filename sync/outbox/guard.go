@@ -70,7 +70,7 @@ func (r *Refusal) Unwrap() error { return r.Err }
 
 // Guard is asked before a student sits down. nil means that a photo taken now
 // can be saved; otherwise the error is a [*Refusal]. After a failed write it
-// tries a small one first.
+// tries a small one first, and it keeps room in the index for the next photos.
 func (o *Outbox) Guard() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -111,6 +111,9 @@ func (o *Outbox) Guard() error {
 			return &Refusal{Code: RefuseWrite, ZH: "磁盘写入失败，请联系技术人员", EN: "Writing to disk fails: call a technician", Err: err}
 		}
 		o.writeFailed = false
+	}
+	if err := o.makeRoom(); err != nil {
+		return &Refusal{Code: RefuseWrite, ZH: "磁盘写入失败，请联系技术人员", EN: "Writing to disk fails: call a technician", Err: err}
 	}
 	return nil
 }

@@ -198,6 +198,10 @@ func createIndex(fsys fileSystem, path string, fill func(tx *bbolt.Tx) error) er
 	if err != nil {
 		return fmt.Errorf("create index: %w", err)
 	}
+	// Before bbolt would do it: with blocks of the disk's own.
+	if err := fsys.Extend(tmp, indexGrow); err != nil {
+		return errors.Join(fmt.Errorf("create index: %w", err), db.Close())
+	}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		for _, name := range [][]byte{bucketPackets, bucketProofs, bucketMeta} {
 			if _, err := tx.CreateBucket(name); err != nil {
