@@ -805,6 +805,8 @@ func (m *Machine) report(ev Event) {
 		m.calibrationProgress(ev)
 	case CalibrationDone:
 		m.calibrationDone(ev)
+	case DayReported:
+		m.op.report = &ev.Report
 	case CameraMeasured:
 		if m.op.page == PageCamera {
 			m.op.camera.Reading = ev.Reading

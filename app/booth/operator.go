@@ -182,6 +182,7 @@ type OperatorView struct {
 	Refused  bool        // Notice is a refusal
 	Proving  bool        // a code is being judged
 	Camera   *CameraView // of PageCamera; nil on the others
+	Report   *DayReport  // of PageDay
 }
 
 // Reason is a coded reason for a decision of staff. The code goes on record.
@@ -267,6 +268,7 @@ type operator struct {
 	deadline time.Time
 	notice   *Text
 	page     StaffPage
+	report   *DayReport
 	sync     SyncView
 	refusal  *Text // the notice, where it is one
 	camera   CameraView
@@ -326,6 +328,9 @@ func (m *Machine) operatorIntent(in Intent) bool {
 	switch in := in.(type) {
 	case OpenOperator:
 		m.openOperator()
+		return true
+	case ExportDay:
+		m.exportDay()
 		return true
 	case OpenPage:
 		m.openPage(in.Page)
@@ -634,7 +639,7 @@ func (m *Machine) operatorView() *OperatorView {
 		return v
 	}
 	v.Proving = m.proving
-	v.Page, v.Camera = m.op.page, m.cameraView()
+	v.Page, v.Camera, v.Report = m.op.page, m.cameraView(), m.dayView()
 	if v.Page == PageSync {
 		v.Sync = m.op.sync
 	}

@@ -36,3 +36,25 @@ func TestLargeTextIsForThisVisit(t *testing.T) {
 		t.Error("the next student finds the last one's setting")
 	}
 }
+
+func TestTheDayIsShownAndWrittenOnItsPageOnly(t *testing.T) {
+	d := newDesk(t).staff(RoleOperator)
+	d.say(DayReported{Report: DayReport{Captured: 3}}).do(ExportDay{})
+	if _, ok := sent[WriteDay](d); ok || d.view().Operator.Report != nil {
+		t.Fatal("the day is shown or written on another page")
+	}
+	d.do(OpenPage{Page: PageDay}).say(DayReported{Report: DayReport{Captured: 3}})
+	if r := d.view().Operator.Report; r == nil || r.Captured != 3 {
+		t.Fatalf("the page shows %+v", r)
+	}
+	if d.do(ExportDay{}); len(d.audits("day.exported")) != 1 {
+		t.Error("the export is not on record")
+	}
+	if _, ok := sent[WriteDay](d); !ok {
+		t.Error("nothing is written")
+	}
+	d.do(CloseOperator{}).do(ExportDay{})
+	if len(d.audits("day.exported")) != 1 {
+		t.Error("written for nobody")
+	}
+}

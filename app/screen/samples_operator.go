@@ -75,6 +75,7 @@ func operatorSamples(base, visit booth.View, crowded bool) []Sample {
 	add("33-operator-visit", review, func(o *booth.OperatorView) {
 		o.Can = booth.Allowed{Override: true, Manual: true, Payment: true, Abandon: true, Sync: true}
 	})
+	add("40-day", idle, func(o *booth.OperatorView) { o.Page, o.Report, o.Notice = booth.PageDay, sampleDay(crowded), nil })
 	for _, name := range []string{"39-camera", "39-camera-shot", "39-camera-away"} {
 		add(name, idle, func(o *booth.OperatorView) {
 			o.Page, o.Camera = booth.PageCamera, sampleCamera(name, crowded)

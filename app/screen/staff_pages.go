@@ -21,6 +21,7 @@ type staffEntry struct {
 // page adds its line here, and its samples to staffSamples.
 func staffEntries() []staffEntry {
 	return []staffEntry{
+		{page: booth.PageDay, icon: "flag", name: booth.Text{ZH: "今天", EN: "Today"}, about: booth.Text{ZH: "对账、快慢、重拍原因、日报", EN: "Reconciled, speed, retakes, report"}, make: newDayPage},
 		{page: booth.PageCamera, icon: "camera", name: booth.Text{ZH: "相机", EN: "Camera"}, about: booth.Text{ZH: "画面、设置、试拍、诊断", EN: "Picture, settings, test shot"}, make: newCameraPage},
 		{page: booth.PageSync, icon: "cloud", name: booth.Text{ZH: "同步", EN: "Exchange"}, about: booth.Text{ZH: "待传、最后的错误、立即重试", EN: "Queue, last error, try now"}, make: newSyncPage},
 		{page: booth.PageRetakes, icon: "retake", name: booth.Text{ZH: "请回来重拍", EN: "Retakes"}, about: booth.Text{ZH: "被退回的照片和原因", EN: "Returned photos and why"}, make: newRetakesPage},
@@ -46,7 +47,7 @@ func newStaffPage(u *ui, title booth.Text, to booth.StaffPage) staffPage {
 // frame places the way back and returns the room between title and actions.
 func (s *staffPage) frame(sp space) rect {
 	s.back.label(booth.Text{ZH: "返回", EN: "Back"})
-	at, _ := sp.rest.cutLeft(min(240, sp.rest.w), gap)
+	at, _ := sp.rest.cutLeft(min(240, sp.rest.w*0.5), gap)
 	place(s.back, at, s.ui.k)
 	return sp.body
 }
@@ -139,7 +140,7 @@ type tableRow struct {
 	words []*textBlock
 }
 
-// newTable makes a table of at most rows rows at a time; id names its buttons.
+// newTable makes a table of at most that many rows at a time; id names its buttons.
 // onRow, where rows can be pressed, gets the index into what was set.
 func newTable(p *page, id string, columns []column, rows int, onRow func(i int)) *table {
 	t := &table{page: p, columns: columns, onRow: onRow, fit: rows}

@@ -335,6 +335,8 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 			s.seal(ctx, e)
 		case booth.CheckPIN:
 			s.checkPIN(e)
+		case booth.WriteDay:
+			s.writeDay()
 		case booth.ShowPage:
 			s.showPage(e.Page)
 		case booth.CheckCode:

@@ -17,11 +17,14 @@ import (
 const maxQueueRows = 60
 
 // showPage answers the turn to one of the staff's pages. The worklist is in
-// every view; only the queue has to be counted.
+// every view; only the queue and the day have to be counted.
 func (s *Station) showPage(p booth.StaffPage) {
-	if p == booth.PageSync {
+	switch p {
+	case booth.PageSync:
 		st := s.p.Uplink.Status()
 		s.refreshSync(centralLamp(st), st)
+	case booth.PageDay:
+		s.refreshDay()
 	}
 }
 
