@@ -104,7 +104,8 @@ func (s *payCodePage) update(v booth.View) {
 		ZH: "请学生在手机上点“设备未显示已缴费？”，输入那里的 8 位数字。",
 		EN: "The student's phone shows eight digits under “Booth does not show it?”: type them here.",
 	})
-	text, level := booth.Text{}, booth.Note
+	var text booth.Text
+	level := booth.Note
 	switch {
 	case s.busy:
 		text = booth.Text{ZH: "核对中…", EN: "Checking…"}

@@ -297,7 +297,7 @@ func (w *Window) apply(v booth.View) {
 	}
 	if w.current != next {
 		w.ui.unfocus()
-		if w.current == w.staff[booth.PageCamera] {
+		if w.current == w.staff[booth.PageCamera] || w.current != nil && w.current == w.staff[booth.PagePayCode] {
 			w.current.forget()
 		}
 		if w.current != nil {

@@ -28,9 +28,9 @@ func TestSyncView(t *testing.T) {
 	}
 	levels := ""
 	for _, q := range v.Queue {
-		levels += string(q.Level) + " "
+		levels += string(q.Level) + ","
 	}
-	if levels != "bad warn note note " || !v.Queue[2].Saved.Equal(v.Oldest) {
+	if levels != "bad,warn,note,note," || !v.Queue[2].Saved.Equal(v.Oldest) {
 		t.Errorf("order %s", levels)
 	}
 	if !strings.Contains(v.Queue[1].State.ZH, "3 次") || !strings.Contains(v.Queue[1].State.ZH, "10 分钟后") {
