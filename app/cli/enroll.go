@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -36,14 +35,8 @@ func (c EnrollCmd) Run(s *streams) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	e, err := uplink.Enroll(ctx, uplink.EnrollParams{Keys: store, URL: c.Central, Code: c.Code, Name: name, Version: Version, Pin: cfg.Central.PinSHA256})
-	var refused *uplink.RefusedError
-	switch {
-	case errors.As(err, &refused):
-		return fmt.Errorf("审核中心拒绝了登记码：可能已用过、过期或输错，请要一个新的 / central refused the code: used, expired or mistyped; ask for a new one (%s)", refused.Code)
-	case errors.Is(err, uplink.ErrNotCentral):
-		return fmt.Errorf("应答的不是登记码所指的审核中心：请核对地址和网络 / what answered is not the central of this code: check the address and the network: %w", err)
-	case err != nil:
-		return fmt.Errorf("登记没有成功 / enrolment failed: %w", err)
+	if err != nil {
+		return enrolWords(err)
 	}
 	_, err = fmt.Fprintf(s.out, "已登记 / enrolled: %s\n批次 / batches: %d\n", e.Enrolled.StationID, len(e.Enrolled.Batches))
 	return err

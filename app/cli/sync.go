@@ -52,7 +52,7 @@ func (c SyncCmd) Run(s *streams) error {
 		st := box.Stats()
 		line := syncLine{Time: time.Now(), Online: err == nil, Pending: st.Pending, Stored: st.Stored, Opened: st.Opened, Refused: st.Refused, Roster: roster.Count()}
 		if err != nil {
-			line.Error = err.Error()
+			line.Error = centralWords(err)
 		}
 		if c.JSON {
 			if err := json.NewEncoder(s.out).Encode(line); err != nil {
