@@ -24,6 +24,8 @@ BENCHTIME ?= 1s
 FUZZTIME ?= 10s
 # make bench-checks DOCS=1 writes the tables and the plot of docs/checks.md anew.
 DOCS ?=
+# Cards that make bench-identity holds before the camera.
+CARDS ?= 400
 # Samples that are not part of the project; tests that want them skip without.
 export YUNZHAO_SHARED ?= $(abspath ../shared)
 export TAGS RACE_PACKAGES E2E_PACKAGES FUZZTIME
@@ -165,6 +167,17 @@ screens: ## 把每个画面画成图片 / draw every screen into out/screens (DO
 	@.ci/deps test
 	$(if $(DOCS),rm -f docs/images/screen-*.jpg)
 	YUNZHAO_SCREENS=$(CURDIR)/out/screens YUNZHAO_DOCS=$(DOCS) $(GO) test -tags $(TAGS) -count=1 -v -run '^TestDrawScreens$$' -timeout 30m ./app/screen
+
+.PHONY: bench-identity
+bench-identity: ## 身份证与二维码识别、名单查找 / cards and codes before the camera, the roster searched (CARDS=400)
+	@.ci/deps test
+	YUNZHAO_BENCH=1 YUNZHAO_CARDS=$(CARDS) YUNZHAO_DOCS=$(if $(DOCS),$(CURDIR)/docs/images) $(GO) test -tags $(TAGS) -count=1 -p 1 -v -timeout 120m \
+		-run '^Test(Cards|Ladder)$$' ./app/bench/identity/ ./pipeline/qr/
+	$(call benchmark,./sync/roster/,Lookup)
+
+.PHONY: walk
+walk: ## 状态机随机走两百万步：谁的照片也到不了别人那里 / two million random steps: nobody's photo reaches another
+	YUNZHAO_WALK=2000000 $(GO) test -count=1 -v -timeout 60m -run '^TestNoStudentReachesAnother$$' ./app/booth/
 
 .PHONY: clean
 clean: ## 删除编译结果 / remove what was built

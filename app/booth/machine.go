@@ -347,10 +347,13 @@ func (m *Machine) intent(in Intent) {
 		return
 	case NotMe:
 		switch m.state {
-		case Eligible, Consent, Guide, Framing, Countdown, Review, Confirm:
+		case Eligible, Consent, Guide, Framing, Countdown, Shot, Standardising, Review, Confirm:
 			m.end("not_me", Idle)
 			m.open()
-		case Locked, Idle, Identify, Shot, Standardising, Sealing, Done, Abandoned:
+		case Done: // it cannot be taken back here: staff and reviewers sort it out
+			m.audit("not_me.saved", "")
+			m.say(textNotMeSaved)
+		case Locked, Idle, Identify, Sealing, Abandoned:
 		}
 		return
 	case Wedge:

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"image"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -374,18 +376,26 @@ func TestResidentNumberTakesXOnlyLast(t *testing.T) {
 // screen and what is sealed always belongs to the student who was looked up in
 // the session under way.
 func TestNoStudentReachesAnother(t *testing.T) {
-	steps := 200_000
+	steps, seed := 200_000, uint64(1)
 	if testing.Short() {
 		steps = 20_000
 	}
-	rng := rand.New(rand.NewPCG(1, 2))
+	// The long form: make walk.
+	if n, err := strconv.Atoi(os.Getenv("YUNZHAO_WALK")); err == nil {
+		steps = n
+	}
+	if n, err := strconv.ParseUint(os.Getenv("YUNZHAO_SEED"), 10, 64); err == nil {
+		seed = n
+	}
+	rng := rand.New(rand.NewPCG(seed, 2))
 	d := newDesk(t)
+	d.m.cfg.ScanCamera = true
 	owner := map[string]string{} // session → ref looked up first in it
 	var late []Event
 	people := 0
 	// Going on is likely and giving up is rare, so that the walk gets as far as
 	// shots and seals thousands of times.
-	onward := []Intent{Start{}, Wedge{Text: "5678"}, Continue{}, Shutter{}, Accept{}, ConfirmSubmit{}, NextStudent{}}
+	onward := []Intent{Start{}, UseCamera{On: true}, Wedge{Text: "5678"}, Continue{}, Shutter{}, Accept{}, ConfirmSubmit{}, NextStudent{}}
 	aside := []Intent{
 		Abandon{},
 		NotMe{},
@@ -409,14 +419,25 @@ func TestNoStudentReachesAnother(t *testing.T) {
 		SetAuto{},
 		Cover{On: true},
 		Cover{},
+		UseCamera{},
 	}
+	scans := 0
 	shots, seals, byThemselves, picks := 0, 0, 0, 0
 	frame := uint64(0)
 	frames := map[uint64]string{} // frame → session that it was taken in
 	fees := map[string]string{}   // session → what is owed before the shot
 	for i := range steps {
 		d.all = d.all[:0]
-		switch n := rng.IntN(23); {
+		if d.m.state == Identify && d.m.scan.on && rng.IntN(2) == 0 { // a card is read, now or when it is too late
+			late = append(late, Scanned{Session: d.id(), Number: "11010519491231002X", Name: d.id()}, Scanning{Session: d.id(), Hint: ScanHold})
+		}
+		switch n := rng.IntN(25); {
+		case n == 23 && rng.IntN(4) == 0:
+			d.say(GuardChanged{Fault: []*Fault{nil, nil, nil, {Code: "disk"}}[rng.IntN(4)]})
+		case n >= 23:
+			if id := d.id(); id != "" && rng.IntN(8) == 0 {
+				late = append(late, ProofJudged{Session: id, OK: true, Evidence: "receipt"})
+			}
 		case n < 7:
 			d.do(onward[rng.IntN(len(onward))])
 		case n < 8:
@@ -450,6 +471,12 @@ func TestNoStudentReachesAnother(t *testing.T) {
 			switch e := e.(type) {
 			case Lookup:
 				people++
+				if e.Name != "" {
+					scans++
+					if e.Name != e.Session || e.Session != d.id() {
+						t.Fatalf("step %d: the card of %s is looked up in %s", i, e.Name, e.Session)
+					}
+				}
 				ref := fmt.Sprintf("%s/%d", e.Session, people)
 				r := rec(ref, []string{"none", "before_capture"}[rng.IntN(2)], "paid")
 				r.NameMasked = e.Session
@@ -528,12 +555,15 @@ func TestNoStudentReachesAnother(t *testing.T) {
 				}
 			}
 		}
+		if v.State != Identify && v.Identify.Scan.On {
+			t.Fatalf("step %d: the camera reads cards in %s", i, v.State)
+		}
 		if (v.State == Idle || v.State == Abandoned) && (v.Student != nil || v.Shot != nil || v.SessionID != "") {
 			t.Fatalf("step %d: %s still shows a student", i, v.State)
 		}
 	}
-	t.Logf("%d lookups, %d identified students, %d shots, %d of them by themselves, %d picks, %d seals", people, len(owner), shots, byThemselves, picks, seals)
-	if len(owner) < steps/1000 || shots < steps/1000 || byThemselves < steps/5000 || picks < steps/5000 || seals < steps/2000 {
+	t.Logf("%d steps, %d cards read, %d lookups, %d identified students, %d shots, %d of them by themselves, %d picks, %d seals", steps, scans, people, len(owner), shots, byThemselves, picks, seals)
+	if scans < steps/5000 || len(owner) < steps/1000 || shots < steps/1000 || byThemselves < steps/5000 || picks < steps/5000 || seals < steps/2000 {
 		t.Fatal("the walk does not get far enough to prove anything")
 	}
 }

@@ -5,6 +5,7 @@ var (
 	textNotFound     = Text{"名单里没有这个号码。请核对后重输，或请工作人员帮忙。", "This number is not on the list. Check it and type again, or ask the staff."}
 	textScanLater    = Text{"请先完成当前同学的拍照，再扫下一位。", "Please finish with the present student first, then scan the next."}
 	textNextNotFound = Text{"没有找到唯一的下一位同学，请稍后在主屏上输入。", "The next student was not found. Please type the number on the main screen later."}
+	textNotMeSaved   = Text{"已记录。请马上告诉工作人员，由他们联系审核中心。", "On record. Please tell the staff at once, who will tell the review."}
 	textFlagged      = Text{"已记下“信息有误”，可以继续拍照，老师会核对。", "Noted: the details are wrong. You may go on; the school will check them."}
 	textApproved     = Text{"照片已审核通过，不能再更改。", "This photo is approved and can no longer be changed."}
 	textInReview     = Text{"照片已提交，正在审核。如需重拍，请工作人员登记原因。", "A photo was submitted and is under review. For a new one, staff must record a reason."}

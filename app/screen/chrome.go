@@ -24,6 +24,7 @@ const (
 type chrome struct {
 	page
 	onLeave func()
+	onMine  func()
 
 	bar, strip  *canvas.Rectangle
 	brand       *sign
@@ -34,6 +35,7 @@ type chrome struct {
 	lang, leave *button
 	bigger      *button // large-text mode
 	corner      *button // over the name: held, it asks staff for a PIN
+	mine        *button // whose visit it is, from Consent to Done: at a touch, "not me"
 	holds       int     // of the corner, so that an old one opens nothing
 	title       pair
 	toast       *panel
@@ -102,6 +104,7 @@ func newChrome(u *ui) *chrome {
 	c.lang = c.page.button("lang", lookQuiet, "", func() { u.send(booth.ToggleLang{}) })
 	c.bigger = c.page.button("text-size", lookQuiet, "", func() { u.send(booth.ToggleLarge{}) })
 	c.leave = c.page.button("abandon", lookDanger, "exit", func() { c.onLeave() })
+	c.mine = c.page.button("mine", lookQuiet, "person", func() { c.onMine() })
 	c.title = c.pair(sizeTitle, 18, true, colInk, colMuted)
 	c.toast = c.panel(colWarnBg, colWarn)
 	c.toastSign = c.sign("warn", colWarn)
@@ -263,6 +266,10 @@ func (c *chrome) update(v booth.View, s screen) {
 	c.leave.plain(booth.Text{ZH: "退出", EN: "Exit"}.In(c.ui.lang), "")
 	setVisible(c.leave, visiting(v.State) && !faulty)
 
+	whose := whoseVisit(v, c.ui.lang)
+	setVisible(c.mine, whose != "" && !faulty)
+	c.mine.plain(whose, "")
+
 	title := s.base().titleText
 	stand := standing(v)
 	c.show.toast = v.Toast != nil || stand != nil || v.Warning && !v.Deadline.IsZero()
@@ -303,7 +310,8 @@ func (c *chrome) update(v booth.View, s screen) {
 		setVisible(c.lamps[i].sign.img, words != "")
 	}
 	c.retakes.set("")
-	if n := len(v.Retakes); n > 0 && v.State != booth.Idle {
+	// Beside the next student there is no room for them.
+	if n := len(v.Retakes); n > 0 && v.State != booth.Idle && (v.Next == nil || v.Student == nil) {
 		c.retakes.set(booth.Text{ZH: fmt.Sprintf("待重拍 %d 人", n), EN: fmt.Sprintf("%d to retake", n)}.In(c.ui.lang))
 	}
 	c.next.set("")
@@ -330,6 +338,9 @@ func (c *chrome) layout(window rect) space {
 	stripH := float32(stripHeight)
 	if c.ui.tall { // the badges get a row of their own
 		stripH *= 2
+		if c.mine.Visible() {
+			stripH += stripHeight
+		}
 	}
 	strip, rest := rest.cutBottom(stripH, 0)
 	place(c.bar, header, k)
@@ -362,12 +373,26 @@ func (c *chrome) layout(window rect) space {
 	}
 	c.layoutSteps(header, buttons)
 
-	line := strip.insetXY(edge, 7)
+	lamps, third := strip, rect{}
+	if c.ui.tall && c.mine.Visible() {
+		third, lamps = strip.cutBottom(stripHeight, 0)
+		third = third.insetXY(edge, 0)
+	}
+	line := lamps.insetXY(edge, 7)
 	second := line
 	if c.ui.tall {
 		line, second = line.cutTop(stripHeight-14, 14)
 		second = c.simulated.layoutLeft(second, k)
 		second = c.demo.layoutLeft(second, k)
+	}
+	if c.mine.Visible() {
+		var at rect
+		if c.ui.tall { // the row of its own
+			at = third.centred(third.w, third.h)
+		} else {
+			at, second = second.cutRight(min(220, second.w*.5), 12)
+		}
+		place(c.mine, rect{at.x, at.y + (at.h-stripHeight)/2 + 1, at.w, stripHeight - 2}, k)
 	}
 	rest2 := c.next.layoutRight(second, k)
 	rest2 = c.retakes.layoutRight(rest2, k)
@@ -518,6 +543,7 @@ func (c *chrome) layoutLamps(line rect) {
 // ask is the question before a visit is thrown away.
 type ask struct {
 	page
+	then    booth.Intent
 	changed func()
 	veil    *canvas.Rectangle
 	card    *panel
@@ -537,19 +563,26 @@ func newAsk(u *ui, changed func()) *ask {
 	a.yes = a.page.button("abandon-yes", lookDanger, "exit", func() {
 		a.close()
 		a.changed()
-		u.send(booth.Abandon{Reason: "left"})
+		u.send(a.then)
 	})
 	a.root.Hide()
 	return a
 }
 
-func (a *ask) open() {
+// leave asks whether to throw the visit away.
+func (a *ask) leave() {
 	a.text.set(a.ui, booth.Text{
 		ZH: "要退出吗？本次的照片和信息会立即删除，已付的费用保留。",
 		EN: "Leave now? This photo and your details are deleted at once. A payment made stays valid.",
 	})
 	a.no.label(booth.Text{ZH: "继续拍照", EN: "Stay"})
 	a.yes.label(booth.Text{ZH: "退出并删除", EN: "Leave and delete"})
+	a.open(booth.Abandon{Reason: "left"})
+}
+
+// open shows the question; yes sends then.
+func (a *ask) open(then booth.Intent) {
+	a.then = then
 	if !a.root.Visible() {
 		a.root.Show()
 		a.ui.send(booth.Cover{On: true}) // nothing is photographed behind a question

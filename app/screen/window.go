@@ -137,7 +137,8 @@ func New(app fyne.App, opts Options) (_ *Window, err error) {
 	}
 	w.chrome = newChrome(u)
 	w.ask = newAsk(u, func() { w.refreshTargets() })
-	w.chrome.onLeave = func() { w.ask.open(); w.arrange() }
+	w.chrome.onLeave = func() { w.ask.leave(); w.arrange() }
+	w.chrome.onMine = func() { w.ask.notMe(w.view); w.arrange() }
 
 	u.ground = canvas.NewRectangle(color.Transparent) // the theme's background shows through, drawn once
 	ground := newShield(u.ground, func() {

@@ -34,6 +34,7 @@ func (s *Server) phoneRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /m/state", s.phone(s.showState))
 	mux.HandleFunc("GET /m/portrait.jpg", s.phone(s.showPhonePortrait))
 	mux.HandleFunc("GET /m/receipt.png", s.phone(s.showReceipt))
+	mux.HandleFunc("GET /m/pass.png", s.phone(s.showPass))
 	mux.HandleFunc("GET /m/sandbox", s.phone(s.showSandbox))
 	mux.HandleFunc("POST /m/identify", s.phone(s.postIdentify))
 	mux.HandleFunc("POST /m/choose", s.phone(s.postChoose))
