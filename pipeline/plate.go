@@ -24,7 +24,7 @@ func (z *Standardizer) HasFace(frame *image.RGBA) (bool, error) {
 	}
 	lumaInto(gray, small)
 	defer func() { clear(small.Pix); clear(gray.Pix) }()
-	faces, err := z.detector.Detect(gray, face.Options{})
+	faces, err := z.detector.Detect(gray, face.Options{Colour: small})
 	if err != nil {
 		return false, fmt.Errorf("find faces: %w", err)
 	}

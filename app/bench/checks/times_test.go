@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"image"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -64,13 +65,25 @@ func times(t testing.TB, e *examiner) string {
 		runtime.ReadMemStats(&m)
 		return float64(m.HeapAlloc) / 1e6
 	}
-	before := heap()
+	// The networks' memory is outside Go's heap.
+	resident := func() float64 {
+		b, err := os.ReadFile("/proc/self/statm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var size, pages float64
+		if _, err := fmt.Sscan(string(b), &size, &pages); err != nil {
+			t.Fatal(err)
+		}
+		return pages * float64(os.Getpagesize()) / 1e6
+	}
+	before, residentBefore := heap(), resident()
 	for range 4 * liveRounds {
 		if err := evaluate(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	after := heap()
+	after, residentAfter := heap(), resident()
 	var b strings.Builder
 	b.WriteString("| 测什么 / what | 结果 / figure | 同时测的标尺 / yardstick of the same run | 比 / ratio | 目标 / target |\n|---|---|---|---|---|\n")
 	p := median(plain)
@@ -81,6 +94,7 @@ func times(t testing.TB, e *examiner) string {
 	row("成片全部检查，含在成片中找脸 / the full set, face search in the file included", median(set), "≤ 60 ms")
 	row("在原图中找脸 / face search in the frame", median(detect), "")
 	fmt.Fprintf(&b, "| %d 次实时检查后的堆 / heap after so many live evaluations | %.1f → %.1f MB | | | 不增长 / flat |\n", 4*liveRounds, before, after)
+	fmt.Fprintf(&b, "| 同上，进程常驻内存 / likewise, the process's resident memory | %.0f → %.0f MB | | | 不增长 / flat |\n", residentBefore, residentAfter)
 	return b.String()
 }
 
