@@ -299,6 +299,9 @@ func (p *patch) forehead() (float64, bool) {
 		return 0, false
 	}
 	brow := (p.points.brow[0].Y + p.points.brow[1].Y) / 2
+	if p.face.Shape.Known {
+		brow -= meshBrow
+	}
 	brow = min(max(brow, -.6), -.2)
 	n, skin := 0, 0
 	p.box(-.5, brow-.45, .5, brow-.1, func(i int) {
@@ -312,6 +315,10 @@ func (p *patch) forehead() (float64, bool) {
 	}
 	return float64(skin) / float64(n), true
 }
+
+// meshBrow is how far the brows' upper edge, where the mesh has its points, lies
+// below where the proportions of the forehead were taken from, in units.
+const meshBrow = .05
 
 // tint is the share of light that is lost before the skin under the eyes,
 // compared with the cheek of the same side, in the colour channel that loses
