@@ -89,6 +89,8 @@ var gallery = []galleryPick{
 	{"21-fault-camera", "1280x800", booth.EN, true, "相机断开 / The camera is away"},
 	{"00-locked", "1280x800", booth.ZH, true, "意外中断之后 / After a crash"},
 	{"32-operator-home", "1280x800", booth.ZH, true, "工作人员页 / The staff's page"},
+	{"40-day", "1280x800", booth.ZH, false, "今天：对账与快慢 / Today: reconciled, and how fast"},
+	{"39-camera", "1280x800", booth.ZH, false, "相机页 / The camera's page"},
 	{"01-idle", "1080x1920", booth.ZH, true, "竖屏首页 / Welcome, portrait"},
 	{"10-framing", "1080x1920", booth.ZH, false, "竖屏取景 / Framing, portrait"},
 	{"15-review", "1080x1920", booth.ZH, false, "竖屏查看 / Review, portrait"},
@@ -96,8 +98,8 @@ var gallery = []galleryPick{
 }
 
 // TestDrawScreens writes every screen as a PNG when YUNZHAO_SCREENS names a
-// directory; YUNZHAO_SIZE limits it to one size. With YUNZHAO_DOCS it writes
-// docs/screens.md and its pictures anew.
+// directory; YUNZHAO_SIZE limits it to one size. With YUNZHAO_DOCS it draws those
+// of docs/screens.md only, and writes that page and its pictures anew.
 func TestDrawScreens(t *testing.T) {
 	dir := os.Getenv("YUNZHAO_SCREENS")
 	if dir == "" {
@@ -117,7 +119,10 @@ func TestDrawScreens(t *testing.T) {
 		for _, lang := range []booth.Lang{booth.ZH, booth.EN} {
 			for kind, crowded := range map[string]bool{"day": false, "crowded": true} {
 				for _, d := range everyDrawing(t, lang, crowded) {
-					if !strings.Contains(d.name, only) {
+					picked := slices.ContainsFunc(gallery, func(g galleryPick) bool {
+						return g.name == d.name && g.size == size && g.lang == lang && g.crowded == crowded
+					})
+					if !strings.Contains(d.name, only) || docs && !picked {
 						continue
 					}
 					d.show(b)
