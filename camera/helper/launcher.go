@@ -17,8 +17,9 @@ const (
 	// an update meanwhile: both ends must be of one version.
 	self = "/proc/self/exe"
 	// listLimit bounds a listing; a camera that is just starting answers its
-	// probe within a second.
-	listLimit = 10 * time.Second
+	// probe within a second, but the program itself may first have to come from a
+	// cold disk, with all its libraries.
+	listLimit = 30 * time.Second
 	// maxStuck is how many helpers may hang in the kernel before no more are
 	// started. A driver that swallowed as many needs a person.
 	maxStuck = 4

@@ -23,7 +23,7 @@ func (r rig) program() string {
 	r.t.Helper()
 	bin := os.Getenv("YUNZHAO_VM_BIN")
 	if bin == "" {
-		r.t.Skip("the built program is not in the virtual machine (YUNZHAO_VM_BIN is not set)")
+		r.t.Skip("the built program is not in the virtual machine (run.sh with YUNZHAO_VM_PROGRAM=1)")
 	}
 	return bin
 }
