@@ -135,7 +135,7 @@ func (c RunCmd) Run(s *streams) error {
 		if parts.camera.booth == nil {
 			return errors.New("自动化只能与模拟相机一起用 / automation works with the simulated camera only")
 		}
-		auto := &station.Automation{Station: st, Booth: parts.camera.booth, List: func() []remote.Target { return targets(window) }, Frames: window.Preview().Count}
+		auto := &station.Automation{Station: st, Booth: parts.camera.booth, List: func() []remote.Target { return targets(window) }, Frames: window.Count}
 		server, err := remote.Listen(ctx, c.Automation, auto, log)
 		if err != nil {
 			return fmt.Errorf("automation: %w", err)

@@ -51,7 +51,7 @@ func sampleCamera(name string, crowded bool) *booth.CameraView {
 	case "39-camera-away":
 		v.Busy = booth.CameraBundle
 		*r = booth.CameraReading{Name: r.Name, ID: r.ID, State: booth.Lamp{Level: booth.Bad, Text: booth.Text{
-			ZH: "相机没插，请检查线", EN: "Camera not plugged in: check the cable",
+			ZH: "相机断开了，正在自动重连，一般几秒就好。", EN: "The camera was disconnected and is being reconnected; this takes a few seconds.",
 		}}, Opens: r.Opens}
 	}
 	return v

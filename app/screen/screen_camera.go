@@ -380,7 +380,11 @@ func (s *cameraPage) layoutSide(side rect) {
 	s.name.layout(name, k)
 	id, in := in.cutTop(20, 0)
 	s.id.layout(id, k)
-	state, in := in.cutTop(30, 2)
+	high := float32(30)
+	if !s.view.Reading.Measured { // there are fewer numbers, and more to say
+		high = 56
+	}
+	state, in := in.cutTop(high, 2)
 	icon, words := state.cutLeft(22, 8)
 	place(s.stateI.img, icon.centred(22, 22), k)
 	s.state.layout(words, k)

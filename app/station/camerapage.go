@@ -114,8 +114,7 @@ func (g *gauge) forget() {
 func (g *gauge) read(now time.Time) booth.CameraReading {
 	st := g.s.p.Camera.Status()
 	r := g.reading
-	lamp := cameraLamp(st)
-	r.Name, r.ID, r.Node, r.State = st.Identity.Name, st.Identity.ID, st.Identity.Node, lamp
+	r.Name, r.ID, r.Node, r.State = st.Identity.Name, st.Identity.ID, st.Identity.Node, cameraState(st)
 	r.Mode = ""
 	if st.Mode.Width > 0 {
 		r.Mode = fmt.Sprintf("%s %d×%d, %.4g fps", st.Mode.Format, st.Mode.Width, st.Mode.Height, st.Mode.FPS)
@@ -134,6 +133,19 @@ func (g *gauge) read(now time.Time) booth.CameraReading {
 	}
 	g.reading = r
 	return r
+}
+
+// cameraState is the lamp with what staff can do about it.
+func cameraState(st camera.Status) booth.Lamp {
+	l := cameraLamp(st)
+	switch {
+	case st.State == camera.Streaming || st.State == camera.Opening:
+	case st.State == camera.Faulted && errors.Is(st.LastError, camera.ErrBusy):
+		l.Text = booth.Text{ZH: "别的程序占着相机，请关掉它。", EN: "Another program has the camera: close it."}
+	default:
+		l.Text = cameraEvent(st).Problem
+	}
+	return l
 }
 
 // shownRate is how many frames a second came to the screen of late.

@@ -203,3 +203,22 @@ func BenchmarkCameraPage(b *testing.B) {
 		}
 	}
 }
+
+func TestCameraStateSaysWhatToDo(t *testing.T) {
+	for name, c := range map[string]struct {
+		st    camera.Status
+		level booth.Level
+		says  string
+	}{
+		"well":      {camera.Status{State: camera.Streaming}, booth.OK, "OK"},
+		"opening":   {camera.Status{State: camera.Opening}, booth.Note, "opening"},
+		"unplugged": {camera.Status{State: camera.Absent, LastError: camera.ErrGone}, booth.Bad, "USB cable"},
+		"stalled":   {camera.Status{State: camera.Stalled, LastError: camera.ErrStalled}, booth.Bad, "no picture"},
+		"busy":      {camera.Status{State: camera.Faulted, LastError: camera.ErrBusy}, booth.Bad, "close it"},
+		"failed":    {camera.Status{State: camera.Faulted, LastError: camera.ErrDriver}, booth.Bad, "reconnected"},
+	} {
+		if l := cameraState(c.st); l.Level != c.level || !strings.Contains(l.Text.EN, c.says) || l.Text.ZH == "" {
+			t.Errorf("%s: %+v", name, l)
+		}
+	}
+}

@@ -50,8 +50,11 @@ func RestoreCamera(dir string, log *slog.Logger) func(camera.Identity) []camera.
 
 // holdCamera keeps the camera's automatics from changing between the picture of
 // the backdrop and the photos. It says in words what came of it; Held is nil where
-// nothing is held.
+// nothing can be held.
 func (s *Station) holdCamera(ctx context.Context, anew bool) (*camera.Held, *booth.CalibrationLine) {
+	if s.p.Simulated {
+		return nil, nil // there is nothing to hold, and it may not be open yet
+	}
 	h, err := camera.Hold(ctx, s.p.Camera, camera.HoldParams{
 		Profiles: Profiles(s.p.DataDir), PowerLine: camera.PowerLine50Hz, Focus: true, Anew: anew,
 	})

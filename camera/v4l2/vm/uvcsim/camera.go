@@ -176,7 +176,10 @@ func (c *cam) command(line string) (quit bool, err error) {
 		if c.dev == nil {
 			return false, errors.New("not plugged in")
 		}
-		c.dev.detach()
+		d := c.dev
+		c.mu.Unlock() // the host's transfers need it
+		d.detach()
+		c.mu.Lock()
 		c.dev = nil
 	case "freeze":
 		c.freeze = true

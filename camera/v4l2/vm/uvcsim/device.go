@@ -48,6 +48,7 @@ type device struct {
 	epoch    int // counts commits and halts: a frame of an older one is dropped
 	settings map[byte]map[byte]*setting
 	last     uint32            // newest submit seen; they come in order
+	busy     time.Time         // when the host last sent a control transfer or took one back
 	held     map[uint32]uint32 // submit → unlink: vhci may send an unlink ahead of its submit
 }
 
@@ -76,7 +77,32 @@ func attach(c *cam) (*device, error) {
 	return d, nil
 }
 
-func (d *device) detach() { _ = unix.Shutdown(d.conn, unix.SHUT_RDWR) }
+// Before the cable is pulled the host may finish what it is at: vhci-hcd can lose a
+// control transfer that is under way when the connection ends, and the kernel then
+// waits for it for ever (usb_clear_halt in usb_kill_urb, seen with Linux 6.1), which
+// no controller in hardware does.
+const (
+	quietFor  = 300 * time.Millisecond
+	quietWait = 5 * time.Second
+)
+
+// quiet waits until the host has sent no control transfer for a while.
+func (d *device) quiet() {
+	for end := time.Now().Add(quietWait); time.Now().Before(end); {
+		d.mu.Lock()
+		left := quietFor - time.Since(d.busy)
+		d.mu.Unlock()
+		if left <= 0 {
+			return
+		}
+		<-time.NewTimer(left).C
+	}
+}
+
+func (d *device) detach() {
+	d.quiet()
+	_ = unix.Shutdown(d.conn, unix.SHUT_RDWR)
+}
 
 // negotiate fills a probe or commit block with what comes closest, UVC 1.1
 // table 4-47.
@@ -181,6 +207,9 @@ func (d *device) listen() {
 func (d *device) submit(seq, endpoint uint32, in bool, n int, setup, out []byte) {
 	d.mu.Lock()
 	d.last = seq
+	if endpoint == 0 {
+		d.busy = time.Now()
+	}
 	unlinker, early := d.held[seq]
 	delete(d.held, seq)
 	if !early && endpoint != 0 {
@@ -208,6 +237,7 @@ func (d *device) submit(seq, endpoint uint32, in bool, n int, setup, out []byte)
 
 func (d *device) unlink(seq, target uint32) {
 	d.mu.Lock()
+	d.busy = time.Now()
 	status := int32(0)
 	for i, u := range d.pending {
 		if u.seq == target {
