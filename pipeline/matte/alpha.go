@@ -59,17 +59,18 @@ func (r *renderer) dataAlpha() {
 		r.guessMeans(blurred, qw, qh, 4)
 	}
 	// The nearest sure pixel, slightly smoothed.
-	for ch := range r.c {
-		for i, v := range sure {
-			r.tmp2[i] = r.c[ch][i] * float32(v)
+	both(func() { chamfer(r.tmp, r.label, sure, w, h) }, func() {
+		for ch := range r.c {
+			for i, v := range sure {
+				r.tmp2[i] = r.c[ch][i] * float32(v)
+			}
+			box(blurred[ch], r.tmp2, w, h, 1, true)
 		}
-		box(blurred[ch], r.tmp2, w, h, 1, true)
-	}
-	for i, v := range sure {
-		r.tmp2[i] = float32(v)
-	}
-	box(blurred[3], r.tmp2, w, h, 1, true)
-	chamfer(r.tmp, r.label, sure, w, h)
+		for i, v := range sure {
+			r.tmp2[i] = float32(v)
+		}
+		box(blurred[3], r.tmp2, w, h, 1, true)
+	})
 	halves(len(r.mix), func(lo, hi int) {
 		C.yz_guess_nearest(mixed(r.mix), C.int(lo), C.int(hi), i32(r.label), f32(blurred[0]), f32(blurred[1]), f32(blurred[2]), f32(blurred[3]))
 	})

@@ -45,6 +45,9 @@ const (
 // and takes what surrounds the person for the backdrop behind them.
 func (m *Matter) segmentClutter(s *Segmentation) error {
 	c := newCutter(m, s)
+	if m.People != nil {
+		c.askPeople(m.People, m.work.f32.take(PeopleSide*PeopleSide), m.work.f32.take(s.w*s.h))
+	}
 	if err := c.grab(); err != nil {
 		return err
 	}
@@ -73,6 +76,7 @@ func (c *cutter) grab() error {
 	resample(rgb, w, h, framePixels{c.frame}, c.area)
 	labels := c.k.u8.take(w * h)
 	c.seeds(labels, w)
+	c.seedPeople(labels, w, h)
 	if err := grabCut(rgb, labels, w, h); err != nil {
 		return err
 	}

@@ -74,6 +74,10 @@ type Portrait struct {
 // to call, so one Matter serves one goroutine at a time and a Segmentation is
 // valid only until its Matter's next Segment or Wipe.
 type Matter struct {
+	// People, unless nil, is asked where somebody is, and heeded where the plate
+	// cannot tell: clothes of the wall's own colour, or no plate at all.
+	People People
+
 	seg  scratch // lives from Segment to the next Segment
 	work scratch // lives within one call
 	mix  []C.yz_mixture

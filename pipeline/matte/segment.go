@@ -142,7 +142,12 @@ func (m *Matter) Segment(frame *image.RGBA, plate *Plate, face FaceBox, region R
 		s.wall, support = guess, guess.support
 	}
 	c := newCutter(m, s)
-	c.features()
+	if m.People != nil {
+		grid, plane := m.work.f32.take(PeopleSide*PeopleSide), m.work.f32.take(n)
+		both(func() { c.askPeople(m.People, grid, plane) }, c.features)
+	} else {
+		c.features()
+	}
 	c.firstBackdrop()
 	for round := range cutRounds {
 		c.evidence(round)
@@ -151,6 +156,7 @@ func (m *Matter) Segment(frame *image.RGBA, plate *Plate, face FaceBox, region R
 	}
 	c.finish()
 	if s.Method == MethodFrame {
+		c.hush()
 		// What hangs on the wall at the border hangs behind the person too: one
 		// tenth of the border off the wall is enough to doubt the cut-out.
 		s.distrust(guessTrust * math.Pow(support, 5))
@@ -184,6 +190,8 @@ type cutter struct {
 	back  []uint8      // backdrop of the latest round
 	shade []uint8      // backdrop in shadow, by its smoothness alone
 	deep  []float32    // +1 inside a typical torso, −1 well above it
+
+	people []float32 // −1 surely nobody .. 1 surely somebody; nil: not known
 
 	z1    []float32 // fine evidence of the latest round
 	local []float32 // contrast around each pixel, squared deviations
@@ -483,7 +491,7 @@ func (c *cutter) firstBackdrop() {
 		l := (r + g + b) / 3
 		ok := l > shadowFloor+.02 && l < .035 && m.norm2(r-l, g-l, b-l) < 25 &&
 			c.chromaGrad[i] < 3.2*3.2 && c.lumaGrad[i] < flat*flat && c.core[i] == 0
-		if c.torso[i] != 0 && c.deep[i] > 0 {
+		if c.torso[i] != 0 && c.deep[i] > 0 && c.somebody(i) > -peopleSure || c.somebody(i) > peopleSure {
 			ok = false
 		}
 		cand[i] = b2u(ok)
@@ -502,7 +510,7 @@ func (c *cutter) firstBackdrop() {
 	// lead to the shadow beside the neck, but they do not count.
 	for i, l := range c.label {
 		dark := (q[0][i]+q[1][i]+q[2][i]-c.base[0]-c.base[1]-c.base[2])/3 <= shadeBelow
-		c.back[i] = b2u(touches[l] && (dark || c.torso[i] == 0))
+		c.back[i] = b2u(touches[l] && (dark || c.torso[i] == 0 || c.somebody(i) < -peopleSure))
 	}
 	// A cut may take the darkest of a shadow for the person, and the next fit
 	// would then miss it: what is smoothly darker all the way from the border
@@ -526,13 +534,10 @@ func (c *cutter) evidence(round int) {
 	for i, v := range c.shade {
 		sure[i] |= v
 	}
-	c.model.run(c.fit, c.rho, sure, w, h, c.base)
+	both(func() { chamfer(c.dist, nil, sure, w, h) }, func() { c.model.run(c.fit, c.rho, sure, w, h, c.base) })
 	for ch := range c.d {
-		for i := range c.d[ch] {
-			c.d[ch][i] = c.rho[ch][i] - c.fit[ch][i]
-		}
+		halves(w*h, func(lo, hi int) { C.yz_sub(f32(c.d[ch]), f32(c.rho[ch]), f32(c.fit[ch]), C.int(lo), C.int(hi)) })
 	}
-	chamfer(c.dist, nil, sure, w, h)
 	halves(h, func(lo, hi int) {
 		for y := lo; y < hi; y++ {
 			body := float32(y) > c.chin-.05*c.fh
@@ -616,18 +621,20 @@ func (c *cutter) deadZone(x, y, round int, body bool) (dark, light, tint float32
 func (c *cutter) contrast(round int) {
 	w, h := c.w, c.h
 	person, z, root := c.chromaGrad, c.lumaGrad, c.rim
-	for i := range person {
-		in := c.back[i] == 0
-		if round == 0 {
-			in = c.core[i] != 0
+	halves(w*h, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			in := c.back[i] == 0
+			if round == 0 {
+				in = c.core[i] != 0
+			}
+			person[i], z[i], root[i] = 0, 0, 0
+			if in {
+				person[i] = 1
+				z[i] = min(max(c.z1[i], 0), 120)
+				root[i] = float32(math.Sqrt(float64(min(max(c.z1[i]+3, 0), 4e4))))
+			}
 		}
-		person[i], z[i], root[i] = 0, 0, 0
-		if in {
-			person[i] = 1
-			z[i] = min(max(c.z1[i], 0), 120)
-			root[i] = float32(math.Sqrt(float64(min(max(c.z1[i]+3, 0), 4e4))))
-		}
-	}
+	})
 	box(person, person, w, h, meanRadius, true)
 	box(z, z, w, h, meanRadius, true)
 	box(root, root, w, h, meanRadius, true)
@@ -646,40 +653,42 @@ func (c *cutter) cut(round int) {
 	if round > 0 {
 		under = c.underBody()
 	}
-	for y := range h {
-		yy := float32(y)
-		body := yy > c.chin-.05*c.fh
-		solid := yy > c.chin+.1*c.fh
-		for x := range w {
-			i := y*w + x
-			k := c.prior[i]
-			weak := c.local[i] < weakBelow
-			if round > 0 && body {
-				if weak && under[i] != 0 {
-					// Beside the neck there may be wall, in the shadow of the head.
-					k = priorUnder + (priorBody-priorUnder)*clamp01(-2*c.deep[i])
-				} else if !weak {
-					k = max(k, priorStrong)
+	halves(h, func(lo, hi int) {
+		for y := lo; y < hi; y++ {
+			yy := float32(y)
+			body := yy > c.chin-.05*c.fh
+			solid := yy > c.chin+.1*c.fh
+			for x := range w {
+				i := y*w + x
+				k := c.prior[i]
+				weak := c.local[i] < weakBelow
+				if round > 0 && body {
+					if weak && under[i] != 0 {
+						// Beside the neck there may be wall, in the shadow of the head.
+						k = priorUnder + (priorBody-priorUnder)*clamp01(-2*c.deep[i])
+					} else if !weak {
+						k = max(k, priorStrong)
+					}
+				}
+				v := min(max(min(max(k-c.e[i]/2, -unaryLimit), unaryLimit)-c.weightOfPeople(weak)*c.somebody(i), -unaryLimit), unaryLimit)
+				if c.core[i] != 0 {
+					v = priorCore
+				}
+				if c.edge[i] != 0 && c.e[i] <= 20 {
+					v = priorEdge
+				}
+				f.f[i] = v
+				f.down[i] = f.wy[i]
+				// A clear edge ends something: hair, or a sleeve.
+				if solid && weak && f.wy[i] > cutWeight*cutFlat {
+					f.down[i] = solidBelow
+				}
+				if round == 0 {
+					f.u[i] = float32(b2u(v <= 0))
 				}
 			}
-			v := min(max(k-c.e[i]/2, -unaryLimit), unaryLimit)
-			if c.core[i] != 0 {
-				v = priorCore
-			}
-			if c.edge[i] != 0 && c.e[i] <= 20 {
-				v = priorEdge
-			}
-			f.f[i] = v
-			f.down[i] = f.wy[i]
-			// A clear edge ends something: hair, or a sleeve.
-			if solid && weak && f.wy[i] > cutWeight*cutFlat {
-				f.down[i] = solidBelow
-			}
-			if round == 0 {
-				f.u[i] = float32(b2u(v <= 0))
-			}
 		}
-	}
+	})
 	f.iterate(cutPasses)
 	for i, u := range f.u {
 		c.mask[i] = b2u(u > .5)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/yunzhao-station/yunzhao/pipeline/infer"
 	"github.com/yunzhao-station/yunzhao/pipeline/matte"
 	"github.com/yunzhao-station/yunzhao/pipeline/matte/mattetest"
 )
@@ -21,6 +22,7 @@ var (
 	table = flag.Bool("matte-table", false, "print the accuracy table over all scenes")
 	rival = flag.Bool("matte-grabcut", true, "measure GrabCut beside it in the table (seconds a scene)")
 	only  = flag.String("matte-only", "", "restrict the table to scenes whose set and name match this expression")
+	ask   = flag.Bool("matte-people", true, "ask the network that finds people, as a station does")
 	dump  = flag.String("matte-dump", "", "write alpha and composites to this folder: of the table's ten worst scenes, of every scene with -matte-only")
 )
 
@@ -333,12 +335,17 @@ func TestMatteTable(t *testing.T) {
 	}
 	// Scenes take seconds to make: two at a time. Times here are for comparing
 	// within the run.
+	nets := infer.New()
+	defer nets.Close()
 	var wg sync.WaitGroup
 	jobs := make(chan int)
 	found := make([][]result, len(list))
 	for range 2 {
 		wg.Go(func() {
 			m := matte.New()
+			if *ask {
+				m.People = nets
+			}
 			for i := range jobs {
 				found[i] = measureBooth(t, m, &list[i])
 			}

@@ -34,34 +34,36 @@ func (r *renderer) trimap() {
 	lookalike := r.u2
 	r.thinHair()
 	u := r.unit
-	for y := range h {
-		yy := float32(y)
-		hair := yy < r.fy+.6*r.fh
-		top := yy < r.chin+.12*r.fh
-		for x := range w {
-			i := y*w + x
-			st := r.st[i]
-			inner := float32(9)
-			if hair {
-				inner = 12
-			}
-			inner = (5 + (inner-5)*st) * u
-			outer, reach := 4*u, .08*r.fw
-			if top {
-				outer, reach = 5*u, .3*r.fw
-			}
-			kind := pixelBack
-			if r.m[i] != 0 {
-				kind = pixelPerson
-				if r.din[i] <= inner || lookalike[i] != 0 || r.thin[i] != 0 {
+	halves(h, func(lo, hi int) {
+		for y := lo; y < hi; y++ {
+			yy := float32(y)
+			hair := yy < r.fy+.6*r.fh
+			top := yy < r.chin+.12*r.fh
+			for x := range w {
+				i := y*w + x
+				st := r.st[i]
+				inner := float32(9)
+				if hair {
+					inner = 12
+				}
+				inner = (5 + (inner-5)*st) * u
+				outer, reach := 4*u, .08*r.fw
+				if top {
+					outer, reach = 5*u, .3*r.fw
+				}
+				kind := pixelBack
+				if r.m[i] != 0 {
+					kind = pixelPerson
+					if r.din[i] <= inner || lookalike[i] != 0 || r.thin[i] != 0 {
+						kind = pixelMixed
+					}
+				} else if r.dout[i] <= outer || strands[i] != 0 && r.dout[i] < reach+2 {
 					kind = pixelMixed
 				}
-			} else if r.dout[i] <= outer || strands[i] != 0 && r.dout[i] < reach+2 {
-				kind = pixelMixed
+				r.kind[i] = kind
 			}
-			r.kind[i] = kind
 		}
-	}
+	})
 }
 
 // Where hair is thin.
