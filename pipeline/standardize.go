@@ -73,7 +73,9 @@ func New(o Options) (*Standardizer, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Standardizer{texts: texts, detector: d, meter: quality.New(), now: o.Now, matter: matte.New()}, nil
+	m := matte.New()
+	m.People = d
+	return &Standardizer{texts: texts, detector: d, meter: quality.New(), now: o.Now, matter: m}, nil
 }
 
 func (o Options) load() (spec.Texts, *face.Detector, error) {

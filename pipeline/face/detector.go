@@ -152,6 +152,10 @@ func (d *Detector) Detect(gray *image.Gray, opt Options) ([]Face, error) {
 	return faces, nil
 }
 
+// Person tells where somebody is in m: infer's Nets.Person, with the networks
+// that the detector already has.
+func (d *Detector) Person(m *image.RGBA, dst []float32) error { return d.nets.Person(m, dst) }
+
 // Wipe overwrites what the networks hold of the last picture.
 func (d *Detector) Wipe() { d.nets.Wipe() }
 
