@@ -32,7 +32,12 @@ func (c *cutter) askPeople(p People, grid, plane []float32) {
 	x0, y0 := int(c.area.X), int(c.area.Y)
 	x1, y1 := int(math.Ceil(c.area.X+c.area.W)), int(math.Ceil(c.area.Y+c.area.H))
 	part := image.Rect(x0, y0, x1, y1).Intersect(c.frame.Rect)
-	if part.Empty() || p.Person(c.frame.SubImage(part).(*image.RGBA), grid) != nil {
+	if part.Empty() {
+		return
+	}
+	m := *c.frame
+	m.Pix, m.Rect = m.Pix[m.PixOffset(part.Min.X, part.Min.Y):], part
+	if p.Person(&m, grid) != nil {
 		return
 	}
 	c.people = plane
