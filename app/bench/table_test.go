@@ -291,13 +291,7 @@ func commits(t *testing.T, tab *table) {
 	dir := t.TempDir()
 	box, err := outbox.Open(filepath.Join(dir, "outbox"), outbox.Options{
 		Log:    slog.New(slog.DiscardHandler),
-		Limits: outbox.Limits{MinFree: 1}, Verify: func(b []byte) (packet.Header, error) {
-			p, err := packet.Verify(b, public)
-			if err != nil {
-				return packet.Header{}, err
-			}
-			return p.Header, nil
-		},
+		Limits: outbox.Limits{MinFree: 1}, Verify: func(b []byte) (*packet.Packet, error) { return packet.Verify(b, public) },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -398,13 +398,7 @@ func openOutbox(dir string, key ed25519.PrivateKey, cfg config.Config, sealer ou
 			err = proof.Open(central, wire.TypeAck, &ack)
 			return ack, err
 		},
-		Verify: func(b []byte) (packet.Header, error) {
-			p, err := packet.Verify(b, public)
-			if err != nil {
-				return packet.Header{}, err
-			}
-			return p.Header, nil
-		},
+		Verify: func(b []byte) (*packet.Packet, error) { return packet.Verify(b, public) },
 		Limits: outbox.Limits{MinFree: uint64(cfg.Outbox.FreeFloorMB) << 20, MaxPending: cfg.Outbox.MaxPending},
 	})
 	if err != nil {

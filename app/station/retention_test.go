@@ -88,13 +88,7 @@ func stationWithPackets(t *testing.T, settings, batch int) (s *Station, opened, 
 	must(err)
 	box, err := outbox.Open(filepath.Join(dir, "outbox"), outbox.Options{
 		Log: slog.New(slog.DiscardHandler), Limits: outbox.Limits{MinFree: 1},
-		Verify: func(b []byte) (packet.Header, error) {
-			p, err := packet.Verify(b, pub)
-			if err != nil {
-				return packet.Header{}, err
-			}
-			return p.Header, nil
-		},
+		Verify: func(b []byte) (*packet.Packet, error) { return packet.Verify(b, pub) },
 	})
 	must(err)
 	t.Cleanup(func() { must(box.Close()) })

@@ -125,13 +125,7 @@ func newRigOn(t *testing.T, dir string, open camera.Opener) *rig {
 	must(err)
 	r.box, err = outbox.Open(filepath.Join(r.dir, "outbox"), outbox.Options{
 		Log: log, Limits: outbox.Limits{MinFree: 1},
-		Verify: func(b []byte) (packet.Header, error) {
-			p, err := packet.Verify(b, key.Public().(ed25519.PublicKey))
-			if err != nil {
-				return packet.Header{}, err
-			}
-			return p.Header, nil
-		},
+		Verify: func(b []byte) (*packet.Packet, error) { return packet.Verify(b, key.Public().(ed25519.PublicKey)) },
 	})
 	must(err)
 	t.Cleanup(func() { _ = r.box.Close() })

@@ -49,13 +49,7 @@ func TestARealStation(t *testing.T) {
 	}
 	box, err := outbox.Open(dir+"/outbox", outbox.Options{
 		Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
-		Verify: func(b []byte) (packet.Header, error) {
-			p, err := packet.Verify(b, key.Public().(ed25519.PublicKey))
-			if err != nil {
-				return packet.Header{}, err
-			}
-			return p.Header, nil
-		},
+		Verify: func(b []byte) (*packet.Packet, error) { return packet.Verify(b, key.Public().(ed25519.PublicKey)) },
 	})
 	if err != nil {
 		t.Fatal(err)

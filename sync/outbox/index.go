@@ -117,6 +117,22 @@ func rowOf(e Entry) row {
 	return r
 }
 
+// decodeRow reads what putEntry wrote.
+func decodeRow(b []byte) (Entry, error) {
+	var r row
+	if err := json.Unmarshal(b, &r); err != nil {
+		return Entry{}, fmt.Errorf("%w: a row does not decode", errIndex)
+	}
+	e := r.Entry
+	e.sealed = r.Sealed
+	if r.Verdict != nil {
+		v := r.Verdict.Verdict
+		v.StudentRef = r.Verdict.StudentRef
+		e.Verdict = &v
+	}
+	return e, nil
+}
+
 // sealContext ties a sealed verdict to its packet.
 func sealContext(id ulid.ULID) string { return "outbox/verdict/1/" + id.String() }
 
@@ -296,16 +312,9 @@ func readIndex(tx *bbolt.Tx) (contents, error) {
 		if err != nil {
 			return err
 		}
-		var r row
-		if err := json.Unmarshal(b, &r); err != nil {
-			return fmt.Errorf("%w: a row does not decode", errIndex)
-		}
-		e := r.Entry
-		e.sealed = r.Sealed
-		if r.Verdict != nil {
-			v := r.Verdict.Verdict
-			v.StudentRef = r.Verdict.StudentRef
-			e.Verdict = &v
+		e, err := decodeRow(b)
+		if err != nil {
+			return err
 		}
 		if string(e.ID[:]) != string(k) {
 			return fmt.Errorf("%w: a row stands under another id", errIndex)

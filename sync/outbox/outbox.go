@@ -13,6 +13,7 @@ package outbox
 import (
 	"bytes"
 	"cmp"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -76,7 +77,7 @@ type Sealer interface {
 type Options struct {
 	// Verify parses a packet file and checks the station's signature. Required:
 	// nothing enters or is adopted without it.
-	Verify func(b []byte) (packet.Header, error)
+	Verify func(b []byte) (*packet.Packet, error)
 	// Sealer protects reviewers' notes and the student references in verdicts.
 	// nil: they are held in memory and not written; what was sealed before stays
 	// as it is.
@@ -98,7 +99,7 @@ type Options struct {
 // Outbox is the open store. Its methods may be called from any goroutine.
 type Outbox struct {
 	dir     string
-	verify  func(b []byte) (packet.Header, error)
+	verify  func(b []byte) (*packet.Packet, error)
 	sealer  Sealer
 	openAck func(proof wire.Signed) (wire.Ack, error)
 	now     func() time.Time
@@ -111,7 +112,8 @@ type Outbox struct {
 	update func(fn func(tx *bbolt.Tx) error) error
 
 	mu          sync.Mutex
-	db          *bbolt.DB // nil once closed
+	signer      ed25519.PublicKey // whose packets from packet.Seal have passed verify
+	db          *bbolt.DB         // nil once closed
 	rows        rows
 	nextSeq     uint64 // of the next packet that is committed
 	leftovers   map[string]leftover
@@ -248,11 +250,11 @@ func (o *Outbox) Commit(s *packet.Sealed) (Entry, error) {
 	if id, ok := o.rows.bySeq[s.Header.Seq]; ok && id != s.ID {
 		return Entry{}, cmp.Or(<-checked, fmt.Errorf("%w: sequence number %d", ErrConflict, s.Header.Seq))
 	}
-	if e, ok := o.rows.byID[s.ID]; ok {
+	if e, ok := o.rows.get(s.ID); ok {
 		if err := <-checked; err != nil {
 			return Entry{}, err
 		}
-		return o.commitAgain(*e, s)
+		return o.commitAgain(e, s)
 	}
 	if err := o.clearLeftovers(s); err != nil {
 		return Entry{}, cmp.Or(<-checked, fmt.Errorf("outbox: commit: clear what a failed one left: %w", err))
@@ -326,18 +328,26 @@ func (o *Outbox) clearLeftovers(s *packet.Sealed) error {
 }
 
 // checkSealed makes sure that the bytes are still what was sealed, by this
-// station, under the id and the number that the caller believes.
+// station, under the id and the number that the caller believes. What came from
+// packet.Seal was verified there: once a packet of the same key has passed
+// Verify, the digest alone tells that another is still that very packet.
 func (o *Outbox) checkSealed(s *packet.Sealed) error {
-	sum := sha256.Sum256(s.Bytes)
-	if hex.EncodeToString(sum[:]) != s.SHA256 {
-		return fmt.Errorf("%w: bytes changed since sealing", ErrInvalid)
+	signer, intact := s.Intact()
+	if intact && o.signer.Equal(signer) {
+		return nil
 	}
-	h, err := o.verify(s.Bytes)
+	p, err := o.verify(s.Bytes)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	if h.ID != s.ID || !h.Equal(s.Header) {
+	if p.SHA256 != s.SHA256 {
+		return fmt.Errorf("%w: bytes changed since sealing", ErrInvalid)
+	}
+	if p.Header.ID != s.ID || !p.Header.Equal(s.Header) {
 		return fmt.Errorf("%w: id or header differ from what was signed", ErrInvalid)
+	}
+	if intact {
+		o.signer = signer
 	}
 	return nil
 }
@@ -406,7 +416,7 @@ func (o *Outbox) Withdraw(s *packet.Sealed) error {
 	if o.db == nil {
 		return ErrClosed
 	}
-	if _, ok := o.rows.byID[s.ID]; ok {
+	if _, ok := o.rows.get(s.ID); ok {
 		return fmt.Errorf("%w: packet is committed", ErrConflict)
 	}
 	if err := o.remove(s.ID, s.SHA256); err != nil {
@@ -435,14 +445,41 @@ func (o *Outbox) remove(id ulid.ULID, sha string) error {
 func (o *Outbox) Get(id ulid.ULID) (Entry, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	e, ok := o.rows.byID[id]
+	return o.whole(id)
+}
+
+// whole returns one entry with its verdict, which of a settled row is in the
+// index alone.
+func (o *Outbox) whole(id ulid.ULID) (Entry, error) {
+	e, ok := o.rows.get(id)
 	if !ok {
 		return Entry{}, ErrUnknown
 	}
-	return *e, nil
+	if !o.rows.inIndex(id) {
+		return e, nil
+	}
+	if o.db == nil {
+		return Entry{}, ErrClosed
+	}
+	err := guarded(func() error {
+		return o.db.View(func(tx *bbolt.Tx) error {
+			b, err := getValue(tx.Bucket(bucketPackets), id[:])
+			if err != nil {
+				return err
+			}
+			e, err = decodeRow(b)
+			return err
+		})
+	})
+	if err != nil {
+		return Entry{}, fmt.Errorf("outbox: read row: %w", err)
+	}
+	o.openVerdict(&e)
+	return e, nil
 }
 
-// List returns every entry, lowest sequence number first.
+// List returns every entry, lowest sequence number first; of purged packets
+// without the verdict, which [Outbox.Get] has.
 func (o *Outbox) List() []Entry {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -500,8 +537,8 @@ func (o *Outbox) Read(id ulid.ULID) ([]byte, error) {
 	b, fault, err := o.readFile(e)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if now, ok := o.rows.byID[id]; ok && now.State != Purged && (err == nil || fault != "") && now.Fault != fault {
-		e := *now
+	if now, ok := o.rows.get(id); ok && now.State != Purged && (err == nil || fault != "") && now.Fault != fault {
+		e := now
 		e.Fault = fault
 		if fault != "" {
 			o.log.Error("outbox: packet file is not what was sealed", "packet", id.String(), "fault", string(fault))
@@ -555,15 +592,15 @@ func (o *Outbox) readFile(e Entry) ([]byte, Fault, error) {
 func (o *Outbox) change(id ulid.ULID, what string, edit func(e *Entry) error, also func(tx *bbolt.Tx) error) (Entry, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	old, ok := o.rows.byID[id]
-	if !ok {
-		return Entry{}, ErrUnknown
+	old, err := o.whole(id)
+	if err != nil {
+		return Entry{}, err
 	}
-	e := *old
+	e := old
 	if err := edit(&e); err != nil {
-		return *old, err
+		return old, err
 	}
-	err := o.write(func(tx *bbolt.Tx) error {
+	err = o.write(func(tx *bbolt.Tx) error {
 		if err := putEntry(tx, e); err != nil {
 			return err
 		}
@@ -573,7 +610,7 @@ func (o *Outbox) change(id ulid.ULID, what string, edit func(e *Entry) error, al
 		return nil
 	})
 	if err != nil {
-		return *old, fmt.Errorf("outbox: %s: %w", what, err)
+		return old, fmt.Errorf("outbox: %s: %w", what, err)
 	}
 	o.rows.put(e)
 	return e, nil

@@ -29,12 +29,8 @@ func stationKey() ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(s[:])
 }
 
-func verifyOwn(b []byte) (packet.Header, error) {
-	p, err := packet.Verify(b, stationKey().Public().(ed25519.PublicKey))
-	if err != nil {
-		return packet.Header{}, err
-	}
-	return p.Header, nil
+func verifyOwn(b []byte) (*packet.Packet, error) {
+	return packet.Verify(b, stationKey().Public().(ed25519.PublicKey))
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

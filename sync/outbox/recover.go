@@ -15,7 +15,6 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.etcd.io/bbolt"
 
-	"github.com/yunzhao-station/yunzhao/sync/packet"
 	"github.com/yunzhao-station/yunzhao/sync/wire"
 )
 
@@ -36,9 +35,9 @@ func (o *Outbox) reconcile() error {
 	if err != nil {
 		return err
 	}
-	bySHA := make(map[string]ulid.ULID, len(o.rows.byID))
-	for id, e := range o.rows.byID {
-		bySHA[e.SHA256] = id
+	bySHA := make(map[string]ulid.ULID, len(o.rows.order))
+	for _, e := range o.rows.list() {
+		bySHA[e.SHA256] = e.ID
 	}
 	var adopted []Entry
 	for sha, size := range files {
@@ -53,7 +52,7 @@ func (o *Outbox) reconcile() error {
 			}
 			continue
 		}
-		e := *o.rows.byID[id]
+		e, _ := o.rows.get(id)
 		switch {
 		case e.State == Purged:
 			// A purge was cut short: finish it.
@@ -78,7 +77,7 @@ func (o *Outbox) reconcile() error {
 // markMissing notes which rows have no file, and whether it lies in quarantine.
 func (o *Outbox) markMissing(files map[string]int64) error {
 	var lost []Entry
-	for _, e := range o.rows.byID {
+	for _, e := range o.rows.live {
 		if _, ok := files[e.SHA256]; !ok && e.State != Purged {
 			lost = append(lost, *e)
 		}
@@ -280,12 +279,13 @@ func (o *Outbox) inspect(sha string) (Entry, string, error) {
 	case err != nil:
 		return Entry{}, "", fmt.Errorf("adopt: %w", err)
 	}
-	h, err := o.verify(b)
+	p, err := o.verify(b)
 	if err != nil {
 		return Entry{}, AlarmForeignFile, err
 	}
+	h := p.Header
 	e := newEntry(h, sha, int64(len(b)), o.now())
-	if _, taken := o.rows.byID[h.ID]; taken {
+	if _, taken := o.rows.get(h.ID); taken {
 		return e, AlarmIDConflict, errors.New("another file has the same id")
 	}
 	if _, taken := o.rows.bySeq[h.Seq]; taken {
@@ -356,11 +356,11 @@ func (o *Outbox) verifyOne(e Entry, r *Report) error {
 	}
 	r.Checked++
 	r.Bytes += int64(len(b))
-	var h packet.Header
-	if h, err = o.verify(b); err != nil {
+	p, err := o.verify(b)
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	if want := newEntry(h, e.SHA256, int64(len(b)), e.SavedAt); want.ID != e.ID || want.Seq != e.Seq || want.Size != e.Size ||
+	if want := newEntry(p.Header, e.SHA256, int64(len(b)), e.SavedAt); want.ID != e.ID || want.Seq != e.Seq || want.Size != e.Size ||
 		want.Station != e.Station || want.Spec != e.Spec || !want.Created.Equal(e.Created) || !sameID(want.Supersedes, e.Supersedes) {
 		return fmt.Errorf("%w: header and index differ", ErrInvalid)
 	}

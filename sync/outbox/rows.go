@@ -14,9 +14,12 @@ import (
 // the booth asks every few seconds without a walk through all that was ever
 // stored: after a season that is 100,000 packets, of which a handful wait.
 type rows struct {
-	byID  map[ulid.ULID]*Entry
+	live  map[ulid.ULID]*Entry
+	past  []settled           // in no order
+	where map[ulid.ULID]int32 // each settled row's place in past
+	names names               // what past's stations and specs are called
 	bySeq map[uint64]ulid.ULID
-	order []ulid.ULID // by sequence number
+	order []ordered // by sequence number
 
 	unsent   map[ulid.ULID]*Entry // State is Saved
 	rejected map[ulid.ULID]*Entry // by a reviewer
@@ -24,30 +27,78 @@ type rows struct {
 	stats    Stats                // but for OldestPending and FreeBytes
 }
 
+// ordered is a row's place in the list.
+type ordered struct {
+	seq uint64
+	id  ulid.ULID
+}
+
 func newRows() rows {
 	return rows{
-		byID: map[ulid.ULID]*Entry{}, bySeq: map[uint64]ulid.ULID{},
+		live: map[ulid.ULID]*Entry{}, where: map[ulid.ULID]int32{}, names: names{at: map[string]uint32{}}, bySeq: map[uint64]ulid.ULID{},
 		unsent: map[ulid.ULID]*Entry{}, rejected: map[ulid.ULID]*Entry{}, troubled: map[ulid.ULID]*Entry{},
 	}
 }
 
 func bySequence(a, b Entry) int { return cmp.Or(cmp.Compare(a.Seq, b.Seq), a.ID.Compare(b.ID)) }
 
+func (o ordered) before(p ordered) bool {
+	return o.seq < p.seq || o.seq == p.seq && o.id.Compare(p.id) < 0
+}
+
+// get returns a row, of a settled one all but the verdict.
+func (r *rows) get(id ulid.ULID) (Entry, bool) {
+	if e, ok := r.live[id]; ok {
+		return *e, true
+	}
+	if at, ok := r.where[id]; ok {
+		return r.names.entry(&r.past[at]), true
+	}
+	return Entry{}, false
+}
+
+// inIndex tells whether what get returns lacks a verdict that the index has.
+func (r *rows) inIndex(id ulid.ULID) bool {
+	at, ok := r.where[id]
+	return ok && r.past[at].verdict
+}
+
+// drop takes a row out of the two places where it may be.
+func (r *rows) drop(id ulid.ULID) {
+	delete(r.live, id)
+	at, ok := r.where[id]
+	if !ok {
+		return
+	}
+	last := len(r.past) - 1
+	r.past[at] = r.past[last]
+	r.where[r.past[at].id] = at
+	r.past = r.past[:last]
+	delete(r.where, id)
+}
+
 // put takes in a new entry or a new state of one.
 func (r *rows) put(e Entry) {
-	if old, ok := r.byID[e.ID]; ok {
-		r.stats.count(old, -1)
+	if old, ok := r.get(e.ID); ok {
+		r.stats.count(&old, -1)
+		r.drop(e.ID)
 	} else {
 		r.bySeq[e.Seq] = e.ID
+		here := ordered{e.Seq, e.ID}
 		// Nearly always the end: numbers rise.
 		at := len(r.order)
-		for at > 0 && bySequence(*r.byID[r.order[at-1]], e) > 0 {
+		for at > 0 && here.before(r.order[at-1]) {
 			at--
 		}
-		r.order = slices.Insert(r.order, at, e.ID)
+		r.order = slices.Insert(r.order, at, here)
 	}
 	p := &e
-	r.byID[e.ID] = p
+	if s, ok := r.names.settle(p); ok {
+		r.where[e.ID] = int32(len(r.past)) //nolint:gosec // a station makes thousands a year
+		r.past = append(r.past, s)
+	} else {
+		r.live[e.ID] = p
+	}
 	r.stats.count(p, 1)
 	keep(r.unsent, p, e.State == Saved)
 	keep(r.rejected, p, e.Verdict != nil && e.Verdict.State == wire.VerdictRejected)
@@ -64,8 +115,9 @@ func keep(set map[ulid.ULID]*Entry, e *Entry, in bool) {
 
 func (r *rows) list() []Entry {
 	out := make([]Entry, 0, len(r.order))
-	for _, id := range r.order {
-		out = append(out, *r.byID[id])
+	for _, o := range r.order {
+		e, _ := r.get(o.id)
+		out = append(out, e)
 	}
 	return out
 }

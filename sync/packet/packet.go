@@ -159,6 +159,21 @@ type Sealed struct {
 	Header Header
 	// AuditHead is the manifest's, for the store to keep beside its index.
 	AuditHead string
+
+	// What Seal found when it read the packet back.
+	signer ed25519.PublicKey
+	sum    [sha256.Size]byte
+	header Header
+}
+
+// Intact checks that a packet is still, byte for byte and field for field, what
+// [Seal] read back and verified, and returns the key that it was verified with.
+// It costs one digest. A Sealed that was put together by hand is never intact.
+func (s *Sealed) Intact() (station ed25519.PublicKey, ok bool) {
+	if s.signer == nil || s.ID != s.header.ID || !s.Header.Equal(s.header) || s.SHA256 != hex.EncodeToString(s.sum[:]) || sha256.Sum256(s.Bytes) != s.sum {
+		return nil, false
+	}
+	return s.signer, true
 }
 
 var (
@@ -252,7 +267,11 @@ func Seal(in Input, recipients []age.Recipient, key ed25519.PrivateKey) (*Sealed
 	if err := p.Verify(public); err != nil {
 		return nil, fmt.Errorf("packet: seal: read back: %w", err)
 	}
-	return &Sealed{ID: h.ID, SHA256: p.SHA256, Bytes: out, Header: h, AuditHead: m.AuditHead}, nil
+	s := &Sealed{ID: h.ID, SHA256: p.SHA256, Bytes: out, Header: h, AuditHead: m.AuditHead, signer: public, header: p.Header}
+	if _, err := hex.Decode(s.sum[:], []byte(p.SHA256)); err != nil {
+		return nil, fmt.Errorf("packet: seal: digest: %w", err)
+	}
+	return s, nil
 }
 
 // Packet is a parsed file. It refers to the bytes it was parsed from.

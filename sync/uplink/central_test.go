@@ -303,15 +303,9 @@ func (r *rig) takeEvents() string {
 func (r *rig) openOutbox() *outbox.Outbox {
 	r.t.Helper()
 	o, err := outbox.Open(r.dir+"/outbox", outbox.Options{
-		Verify: func(b []byte) (packet.Header, error) {
-			p, err := packet.Verify(b, r.key.Public().(ed25519.PublicKey))
-			if err != nil {
-				return packet.Header{}, err
-			}
-			return p.Header, nil
-		},
-		Now: func() time.Time { return r.now },
-		Log: slog.New(slog.DiscardHandler),
+		Verify: func(b []byte) (*packet.Packet, error) { return packet.Verify(b, r.key.Public().(ed25519.PublicKey)) },
+		Now:    func() time.Time { return r.now },
+		Log:    slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		r.t.Fatal(err)

@@ -143,13 +143,7 @@ func newDesk(t *testing.T, c *campus) *desk {
 	}
 	d.openRoster()
 	pub := d.key.Public().(ed25519.PublicKey)
-	d.box, err = outbox.Open(filepath.Join(d.dir, "outbox"), outbox.Options{Verify: func(b []byte) (packet.Header, error) {
-		p, err := packet.Verify(b, pub)
-		if err != nil {
-			return packet.Header{}, err
-		}
-		return p.Header, nil
-	}})
+	d.box, err = outbox.Open(filepath.Join(d.dir, "outbox"), outbox.Options{Verify: func(b []byte) (*packet.Packet, error) { return packet.Verify(b, pub) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,13 +59,7 @@ func photographed(t *testing.T, dir string, students int) ([]wire.Student, []*pa
 	must(err)
 	box, err := outbox.Open(filepath.Join(t.TempDir(), "outbox"), outbox.Options{
 		Log: slog.New(slog.DiscardHandler), Limits: outbox.Limits{MinFree: 1},
-		Verify: func(b []byte) (packet.Header, error) {
-			p, err := packet.Verify(b, key.Public().(ed25519.PublicKey))
-			if err != nil {
-				return packet.Header{}, err
-			}
-			return p.Header, nil
-		},
+		Verify: func(b []byte) (*packet.Packet, error) { return packet.Verify(b, key.Public().(ed25519.PublicKey)) },
 	})
 	must(err)
 	defer func() { must(box.Close()) }()
