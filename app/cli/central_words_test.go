@@ -34,8 +34,8 @@ func TestAStrangerBeforeCentral(t *testing.T) {
 	t.Cleanup(sick.Close)
 	dead := httptest.NewServer(nil)
 	dead.Close()
-	_, print, _ := strings.Cut(info.EnrolCode, ".")
-	strange := "AAAA-BBBB-CCCC." + print
+	_, fingerprint, _ := strings.Cut(info.EnrolCode, ".")
+	strange := "AAAA-BBBB-CCCC." + fingerprint
 	dir := t.TempDir()
 	for _, x := range []struct {
 		name string
