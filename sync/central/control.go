@@ -161,6 +161,9 @@ func (s *Server) controlHandler() http.Handler {
 		})
 	}
 	s.controlStick(handle)
+	handle("POST /backup", func(r *http.Request) (any, error) {
+		return s.Backup(r.Context(), r.FormValue("file"), actorCLI)
+	})
 	handle("POST /code", func(r *http.Request) (any, error) {
 		days, err := strconv.Atoi(r.FormValue("days"))
 		if err != nil {

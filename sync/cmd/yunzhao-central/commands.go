@@ -39,6 +39,8 @@ type commands struct {
 	ImportPackets  importPacketsCmd `cmd:"" help:"从 U 盘收照片包 Take packets from a USB stick."`
 	ExportAnswers  exportAnswersCmd `cmd:"" help:"把回执、审核结果与名单写到 U 盘 Write acknowledgements, verdicts and the roster for stations onto a USB stick."`
 	RotateKey      rotateKeyCmd     `cmd:"" help:"更换工作密钥；旧密钥保留 Make a new working key; the old one still opens what was sealed for it."`
+	Backup         backupCmd        `cmd:"" help:"加密备份，不必停机 Write an encrypted backup; the server may run."`
+	Restore        restoreCmd       `cmd:"" help:"从备份恢复到空目录 Restore a backup into an empty directory."`
 	VerifyAudit    auditCmd         `cmd:"" help:"校验审计日志 Check that no line of the audit log was changed."`
 }
 
