@@ -103,7 +103,8 @@ func FuzzOpenPass(f *testing.F) {
 	f.Add(PassPrefix + "6BF")
 	f.Add(strings.ToLower(good))
 	f.Fuzz(func(t *testing.T, text string) {
-		if p, err := OpenPass(text, pub, passDay); err == nil && (text != good || p.Ref != "stu-1") {
+		// The passes among the seeds are genuine, and nothing else is.
+		if p, err := OpenPass(text, pub, passDay); err == nil && (p.Ref != "stu-1" || p.Batch != "2026-fall") {
 			t.Fatalf("a text that nobody signed was taken: %+v", p)
 		}
 	})
