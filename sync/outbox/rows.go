@@ -94,7 +94,7 @@ func (r *rows) put(e Entry) {
 	}
 	p := &e
 	if s, ok := r.names.settle(p); ok {
-		r.where[e.ID] = int32(len(r.past)) //nolint:gosec // a station makes thousands a year
+		r.where[e.ID] = int32(len(r.past))
 		r.past = append(r.past, s)
 	} else {
 		r.live[e.ID] = p

@@ -38,7 +38,7 @@ func (n *names) number(s string) uint32 {
 	if at, ok := n.at[s]; ok {
 		return at
 	}
-	at := uint32(len(n.list)) //nolint:gosec // one for each station and spec that this station ever had
+	at := uint32(len(n.list))
 	n.list = append(n.list, s)
 	n.at[s] = at
 	return at
