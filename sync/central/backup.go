@@ -280,6 +280,10 @@ func settleRestored(index, dir, actor string, packets int, now time.Time) (err e
 				}
 			}
 		}
+		// Stations hear of it and offer again what this store has forgotten.
+		if err := newEpoch(tx); err != nil {
+			return err
+		}
 		return appendAudit(tx, now, actor, "backup.restored", "", fmt.Sprintf("%d packets", packets))
 	})
 	return errors.Join(err, db.Close())

@@ -41,7 +41,8 @@ type Server struct {
 	now       func() time.Time
 	log       *slog.Logger
 	publicURL string
-	secure    bool // cookies only over https
+	epoch     uint64 // wire.Hello.Epoch
+	secure    bool   // cookies only over https
 	sandbox   *sandbox
 	pay       PaymentProvider
 	pages     *pages
@@ -112,6 +113,9 @@ func Open(dir string, o Options) (*Server, error) {
 	s.pay = o.Payment
 	if s.pay == nil {
 		s.pay = s.sandbox
+	}
+	if err := s.view(context.Background(), func(tx *bolt.Tx) error { s.epoch = epochOf(tx); return nil }); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	if err := s.recover(); err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -2,6 +2,7 @@ package central
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -49,6 +50,7 @@ var (
 	keySchema      = []byte("schema")
 	schemaVersion  = []byte("1")
 	keyAuditHead   = []byte("audit_head")
+	keyEpoch       = []byte("epoch") // wire.Hello.Epoch
 )
 
 const indexFile = "central.db"
@@ -109,12 +111,31 @@ func openIndex(dir string) (db *bolt.DB, err error) {
 		if v := tx.Bucket(bktMeta).Get(keySchema); !bytes.Equal(v, schemaVersion) {
 			return fmt.Errorf("index has schema %q, this program knows %q", v, schemaVersion)
 		}
+		if tx.Bucket(bktMeta).Get(keyEpoch) == nil {
+			return newEpoch(tx)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("central: open index: %w", err), db.Close())
 	}
 	return db, nil
+}
+
+// newEpoch gives the store a name that it never had.
+func newEpoch(tx *bolt.Tx) error {
+	var b [8]byte
+	rand.Read(b[1:])                          // never fails (crypto/rand)
+	v := binary.BigEndian.Uint64(b[:])>>4 | 1 // exact in JSON numbers elsewhere, and not 0
+	binary.BigEndian.PutUint64(b[:], v)
+	return tx.Bucket(bktMeta).Put(keyEpoch, b[:])
+}
+
+func epochOf(tx *bolt.Tx) uint64 {
+	if b := tx.Bucket(bktMeta).Get(keyEpoch); len(b) == 8 {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
 }
 
 func syncDir(dir string) error {

@@ -67,6 +67,9 @@ func (e localError) Unwrap() error { return e.error }
 // cursorVerdicts names central's verdict feed in the outbox.
 const cursorVerdicts = "verdicts"
 
+// cursorEpoch names the store of central's that the station has last worked with.
+const cursorEpoch = "epoch"
+
 // cursorSlot names this station's turn in the outbox: slots in the upper half,
 // slot in the lower. A station that is switched on with all others knows it
 // before it has heard central.
@@ -146,6 +149,7 @@ type Worker struct {
 	// Under mu.
 	noConnection bool
 	slot         uint64             // as it is kept under cursorSlot
+	restored     uint64             // the new name of central's store while its news are taken from the start
 	notBefore    time.Time          // central asked for a pause until then
 	abort        context.CancelFunc // ends the exchange that runs; nil = none
 
@@ -479,12 +483,38 @@ func (w *Worker) greet(ctx context.Context) error {
 	w.status.Offset, w.status.LastHeard = now.Sub(hello.Now), w.p.Now()
 	w.mu.Unlock()
 	w.setSlot(hello)
+	if err := w.meet(hello.Epoch); err != nil {
+		return localError{err}
+	}
 	if hello.Recipients != nil && w.p.Events.Recipients != nil {
 		w.p.Events.Recipients(*hello.Recipients)
 	}
 	if hello.Revoked {
 		return &RefusedError{Status: http.StatusUnauthorized, Code: wire.CodeRevoked}
 	}
+	return nil
+}
+
+// meet notices that central was restored from a backup: what it acknowledged
+// since then it has forgotten. Everything that is still here is offered again,
+// and central says what it has.
+func (w *Worker) meet(epoch uint64) error {
+	known := w.p.Outbox.Cursor(cursorEpoch)
+	switch {
+	case epoch == 0 || epoch == known || epoch == w.restored:
+		return nil
+	case known == 0: // the first time that it tells
+		return w.p.Outbox.SetCursor(cursorEpoch, epoch)
+	}
+	again, gone, err := w.p.Outbox.Reoffer()
+	if err != nil {
+		return fmt.Errorf("offer packets to a restored central: %w", err)
+	}
+	w.p.Log.Warn("central was restored from a backup: packets are offered again", "packets", again, "no_longer_here", gone)
+	if err := w.p.Outbox.SetCursor(cursorVerdicts, 0); err != nil {
+		return err
+	}
+	w.restored = epoch // kept once the roster came too: a crash before then repeats all of this
 	return nil
 }
 
@@ -527,6 +557,16 @@ func onlyLocal(err error) bool {
 }
 
 func (w *Worker) refreshRoster(ctx context.Context) error {
+	if w.restored != 0 {
+		if err := w.pullRoster(ctx, 0); err != nil {
+			return err
+		}
+		if err := w.p.Outbox.SetCursor(cursorEpoch, w.restored); err != nil {
+			return localError{err}
+		}
+		w.restored = 0
+		return nil
+	}
 	since := w.p.Roster.Cursor()
 	if since != 0 && w.p.Now().Before(w.rosterNext) {
 		return nil

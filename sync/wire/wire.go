@@ -307,6 +307,10 @@ type Hello struct {
 	// chance. Slots 0 = central does not say.
 	Slot  int `json:"slot,omitempty"`
 	Slots int `json:"slots,omitempty"`
+	// Epoch names central's store. It changes when central was restored from a
+	// backup: a station then offers again everything it still has, since central
+	// may have forgotten what it acknowledged. 0 = central does not say.
+	Epoch uint64 `json:"epoch,omitempty"`
 }
 
 // Recipients are whom a station seals for, instead of those it was told at its

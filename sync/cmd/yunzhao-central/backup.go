@@ -69,7 +69,7 @@ func (c *restoreCmd) Run(e *env) error {
 		return err
 	}
 	e.printf("已恢复 Restored  %s（照片包 packets %d）\n", c.Data, n)
-	e.printf("备份之后收到的照片不在其中；站点清理之前仍有原件，可用 yunzhao export --all 导出到 U 盘，再 import-packets\nPhotos that came after the backup are not in it; stations that have not purged them can give them once more: yunzhao export --all, then import-packets\n")
+	e.printf("备份之后收到的照片不在其中；各站点下次联网时会把仍保留的重新报到。备份之后登记的站点需要重新登记\nPhotos that came after the backup are not in it; stations offer what they still keep with their next heartbeat. Those enrolled after the backup must be enrolled again\n")
 	return nil
 }
 
