@@ -76,3 +76,42 @@ func TestReadsACard(t *testing.T) {
 		t.Errorf("of %d cards %d numbers and %d names read", n, right, names)
 	}
 }
+
+// The guilloche of a card that is held far away is as fine as its print is apart,
+// and must not tie the rows together.
+func TestReadsACardFarAway(t *testing.T) {
+	f, r := idcard.NewFinder(), idcard.New()
+	defer f.Close()
+	defer r.Close()
+	for _, c := range []struct {
+		name                   string
+		scale, roll, yaw, tilt float64
+	}{
+		{"level", .46, 0, 0, 0},
+		{"rolled", .46, .07, .06, .15},
+		{"turned, so that the number measures below the least", .455, -.05, -.33, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(5, 5))
+			for i := range 3 {
+				p := cardtest.Invent(rng)
+				m := scene(t, p, c.scale, c.roll, c.yaw, c.tilt, held.Conditions{Noise: 2.5, Blur: .5}, uint64(i))
+				cards, err := f.Find(m)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := ""
+				for _, card := range cards {
+					if got == "" && card.Near() {
+						if got, err = r.Number(m, card, fits); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if got != p.Number {
+					t.Errorf("card %d: its number was not read", i)
+				}
+			}
+		})
+	}
+}

@@ -41,38 +41,64 @@ type row struct {
 
 func (r row) length() float64 { return dist(r.left, r.right) }
 
-// rows finds what may be the number, the lowest first: below it there is nothing
-// on the card. k is the scale of the picture that is looked at to the frame.
+// off is by how many characters the row differs from a number, which has 18.
+// Joined and broken ones are a matter of chance, so that two more or less are
+// as good as none.
+func (r row) off() int { return max(0, max(r.characters-cells, cells-r.characters)-2) }
+
+// darker are the darknesses at which print is looked for, as multiples of what
+// stands out of the frame at all. At the first, faint print is found; but then
+// the guilloche under it is found too, and on a card that is held far away its
+// waves are as close to one another as the characters and tie the rows together.
+var darker = [...]float64{4, 2, 1}
+
+// rows finds what may be the number: first what has about as many characters,
+// of these the lowest, below which there is nothing on the card.
 func (f *Finder) rows(w, h int) []row {
 	k := min(1, lineSide/float64(max(w, h)))
 	gocv.Resize(f.full, &f.half, image.Pt(int(float64(w)*k), int(float64(h)*k)), 0, 0, gocv.InterpolationArea)
 	gocv.MorphologyEx(f.half, &f.dark, gocv.MorphBlackhat, f.strokes)
 	gocv.MeanStdDev(f.dark, &f.mean, &f.spread)
-	level := max(6, f.mean.GetDoubleAt(0, 0)+1.6*f.spread.GetDoubleAt(0, 0))
-	gocv.Threshold(f.dark, &f.print, float32(level), 255, gocv.ThresholdBinary)
-	marks := f.characters()
+	least := max(6, f.mean.GetDoubleAt(0, 0)+1.6*f.spread.GetDoubleAt(0, 0))
 	var out []row
-	for _, bridge := range f.bridges {
-		gocv.MorphologyEx(f.print, &f.joined, gocv.MorphClose, bridge)
-		contours := gocv.FindContours(f.joined, gocv.RetrievalExternal, gocv.ChainApproxSimple)
-		for i := range contours.Size() {
-			r, high, ok := rowOf(gocv.MinAreaRect(contours.At(i)))
-			if !ok {
-				continue
+	for _, times := range darker {
+		gocv.Threshold(f.dark, &f.print, float32(least*times), 255, gocv.ThresholdBinary)
+		marks := f.characters()
+		for _, bridge := range f.bridges {
+			gocv.MorphologyEx(f.print, &f.joined, gocv.MorphClose, bridge)
+			contours := gocv.FindContours(f.joined, gocv.RetrievalExternal, gocv.ChainApproxSimple)
+			for i := range contours.Size() {
+				r, high, ok := rowOf(gocv.MinAreaRect(contours.At(i)))
+				if !ok {
+					continue
+				}
+				r.characters = count(marks, r, high)
+				if r.characters < minCharacters || r.characters > maxCharacters {
+					continue
+				}
+				r.left.X, r.left.Y, r.right.X, r.right.Y = r.left.X/k, r.left.Y/k, r.right.X/k, r.right.Y/k
+				out = addRow(out, r)
 			}
-			r.characters = count(marks, r, high)
-			if r.characters < minCharacters || r.characters > maxCharacters {
-				continue
-			}
-			r.left.X, r.left.Y, r.right.X, r.right.Y = r.left.X/k, r.left.Y/k, r.right.X/k, r.right.Y/k
-			if !slices.ContainsFunc(out, func(o row) bool { return dist(o.left, r.left)+dist(o.right, r.right) < .1*r.length() }) {
-				out = append(out, r)
-			}
+			contours.Close()
 		}
-		contours.Close()
 	}
-	slices.SortFunc(out, func(a, b row) int { return cmp.Compare(b.left.Y+b.right.Y, a.left.Y+a.right.Y) })
+	slices.SortFunc(out, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.off(), b.off()), cmp.Compare(b.left.Y+b.right.Y, a.left.Y+a.right.Y))
+	})
 	return out[:min(len(out), maxRows)]
+}
+
+// addRow adds r unless it is there already, seen at another darkness; of the two
+// the one stays in which the characters stand apart better.
+func addRow(rows []row, r row) []row {
+	i := slices.IndexFunc(rows, func(o row) bool { return dist(o.left, r.left)+dist(o.right, r.right) < .1*r.length() })
+	switch {
+	case i < 0:
+		return append(rows, r)
+	case r.off() < rows[i].off():
+		rows[i] = r
+	}
+	return rows
 }
 
 // mark is one blot of print.
