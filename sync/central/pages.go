@@ -75,6 +75,7 @@ func loadPages() (*pages, error) {
 		"check":   checkText,
 		"unit":    unit,
 		"join":    strings.Join,
+		"wait":    howLong,
 		"short":   func(s string) string { return s[max(0, len(s)-6):] },
 	}
 	for _, name := range names {

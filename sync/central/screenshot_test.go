@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,73 +21,72 @@ import (
 // chromium is where Debian and Ubuntu put it.
 const chromium = "/usr/bin/chromium"
 
-// TestPagesInABrowser opens the pages in a real browser at the sizes they are
-// made for: nothing may be wider than the screen, the scripts must run under
-// the content security policy, and the reviewer's keys must work. With
-// YUNZHAO_SCREENSHOTS=DIR it leaves a picture of each page there.
-func TestPagesInABrowser(t *testing.T) {
+// chrome is a real browser before a world's pages.
+type chrome struct {
+	ctx context.Context // of chromedp; ends after limit
+	w   *world
+}
+
+// newChrome starts a headless browser for at most limit, or skips the test
+// where there is none.
+func newChrome(t *testing.T, w *world, limit time.Duration) *chrome {
+	t.Helper()
 	if _, err := os.Stat(chromium); err != nil {
 		t.Skipf("SKIPPED: the pages are not tried in a browser, because %s is missing", chromium)
 	}
 	if testing.Short() {
 		t.Skip("SKIPPED: -short leaves the browser out")
 	}
-	w := newWorld(t)
-	k := w.kiosk()
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("lang", "zh-CN"))
 	alloc, stop := chromedp.NewExecAllocator(t.Context(), opts...)
-	defer stop()
+	t.Cleanup(stop)
 	root, stopRoot := chromedp.NewContext(alloc)
-	defer stopRoot()
+	t.Cleanup(stopRoot)
 	// The first call starts the browser, which lives as long as its context.
 	if err := chromedp.Do(root, chromedp.Navigate("about:blank")); err != nil {
 		t.Fatalf("start the browser: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(root, 90*time.Second)
-	defer cancel()
+	ctx, cancel := context.WithTimeout(root, limit)
+	t.Cleanup(cancel)
+	return &chrome{ctx, w}
+}
 
-	shots := os.Getenv("YUNZHAO_SCREENSHOTS")
-	look := func(name string, width, height int64, cookies []*http.Cookie, path string, more ...chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		for _, c := range cookies {
-			_, err := chromedp.Call(ctx, network.SetCookie, network.SetCookieParams{Name: c.Name, Value: c.Value, URL: w.http.URL})
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-		}
-		err := chromedp.Do(ctx, append([]chromedp.Action[chromedp.Void]{chromedp.Navigate(w.http.URL + path)}, more...)...)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		over, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - window.innerWidth`))
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if over > 0 {
-			t.Errorf("%s is %d pixels wider than the screen", name, over)
-		}
-		if shots != "" {
-			png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			if err := os.WriteFile(filepath.Join(shots, name+".png"), png, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	cookies := func(b *browser) []*http.Cookie {
-		u, err := url.Parse(w.http.URL)
-		if err != nil {
+// sign hands a browser's cookies over.
+func (c *chrome) sign(t *testing.T, cookies []*http.Cookie) {
+	t.Helper()
+	for _, k := range cookies {
+		if _, err := chromedp.Call(c.ctx, network.SetCookie, network.SetCookieParams{Name: k.Name, Value: k.Value, URL: c.w.http.URL}); err != nil {
 			t.Fatal(err)
 		}
-		return b.c.Jar.Cookies(u)
 	}
+}
+
+func (b *browser) cookies() []*http.Cookie {
+	u, err := url.Parse(b.w.http.URL)
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	return b.c.Jar.Cookies(u)
+}
+
+// sight is one page in one state, as the tour shows it.
+type sight struct {
+	name    string
+	width   int64 // px of the window that the page is made for first
+	height  int64
+	cookies []*http.Cookie
+	path    string
+	ready   string // a selector that appears when the page is whole
+}
+
+// tour leads through every page in the states that people see, calling visit
+// at each. It returns the packets that wait for a reviewer: the first, then
+// those of the queue.
+func tour(t *testing.T, w *world, visit func(sight)) (staff *browser, waiting []string) {
+	t.Helper()
+	k := w.kiosk()
 	phone := func(n int) (*browser, string) {
 		b := w.browser()
 		session := ulid.Make()
@@ -95,63 +96,268 @@ func TestPagesInABrowser(t *testing.T) {
 		}
 		return b, session.String()
 	}
-	const pw, ph = 360, 780
-	look("phone-error", pw, ph, nil, "/k/none")
+	onPhone := func(name string, b *browser, path, ready string) {
+		s := sight{name: name, width: 360, height: 780, path: path, ready: ready}
+		if b != nil {
+			s.cookies = b.cookies()
+		}
+		visit(s)
+	}
+	onDesk := func(name string, b *browser, path string) {
+		s := sight{name: name, width: 1440, height: 900, path: path}
+		if b != nil {
+			s.cookies = b.cookies()
+		}
+		visit(s)
+	}
+	onPhone("phone-error", nil, "/k/none", ".sign")
 	fresh, _ := phone(0)
-	look("phone-identify", pw, ph, cookies(fresh), "/m/")
+	onPhone("phone-identify", fresh, "/m/", "form")
 	two, _ := phone(105)
-	look("phone-choose", pw, ph, cookies(two), "/m/")
+	onPhone("phone-choose", two, "/m/", ".choice")
 	b, session := phone(1)
-	look("phone-unpaid", pw, ph, cookies(b), "/m/")
+	onPhone("phone-unpaid", b, "/m/", ".amount")
 	b.post("/m/pay", nil)
-	look("phone-sandbox", pw, ph, cookies(b), "/m/sandbox")
+	onPhone("phone-sandbox", b, "/m/sandbox", ".amount")
 	b.post("/m/sandbox", nil)
-	look("phone-paid", pw, ph, cookies(b), "/m/")
+	onPhone("phone-paid", b, "/m/", ".receipt")
 
 	pictures := func(s *shot) {
 		s.in.Portrait, s.in.Original = testPortrait(t, 480, 640), testPortrait(t, 1920, 1080)
 	}
 	p := k.seal(studentA(1), inSession(session), pictures)
 	k.send(p)
-	look("phone-review", pw, ph, cookies(b), "/m/", chromedp.WaitVisible(".portrait"))
+	onPhone("phone-review", b, "/m/", ".portrait")
 	rejected, rs := phone(2)
 	pr := k.seal(studentA(2), inSession(rs), pictures)
 	k.send(pr)
 	if err := w.s.Reject(t.Context(), pr.ID.String(), "rev", "clothing", "请换深色有领上衣"); err != nil {
 		t.Fatal(err)
 	}
-	look("phone-rejected", pw, ph, cookies(rejected), "/m/")
+	onPhone("phone-rejected", rejected, "/m/", ".photo-card.bad")
+	approved, as := phone(7)
+	pa := k.seal(studentA(7), inSession(as), pictures)
+	k.send(pa)
+	w.clock.add(90 * time.Minute)
+	if err := w.s.Approve(t.Context(), pa.ID.String(), "rev"); err != nil {
+		t.Fatal(err)
+	}
+	onPhone("phone-approved", approved, "/m/", ".photo-card.ok")
+	held, hs := phone(8)
+	ph := k.seal(studentA(9), inSession(hs), pictures)
+	k.send(ph)
+	onPhone("phone-held", held, "/m/", ".photo-card.bad")
 
-	look("login", 1280, 800, nil, "/login")
-	var queue []string
+	onDesk("login", nil, "/login")
+	waiting = []string{p.ID.String(), ph.ID.String()}
 	for n := 3; n <= 6; n++ {
 		one := k.seal(studentA(n), pictures, func(s *shot) { s.in.Manifest.Capture.Simulated = n%2 == 0 })
 		k.send(one)
-		queue = append(queue, one.ID.String())
+		waiting = append(waiting, one.ID.String())
 	}
 	k.send(k.seal(studentA(6), pictures))
-	staff := w.staffBrowser(w.demo.ReviewerUser, w.demo.ReviewerPassword)
-	look("queue", 1440, 900, cookies(staff), "/review")
-	look("review", 1440, 900, cookies(staff), "/review/"+p.ID.String())
-	look("conflict", 1440, 900, cookies(staff), "/review/"+queue[3])
-	look("admin", 1440, 900, cookies(staff), "/admin")
-	look("admin-phone", pw, ph, cookies(staff), "/admin")
-	look("batch", 1440, 900, cookies(staff), "/admin/batches/"+DemoBatchPaid)
-	look("audit", 1440, 900, cookies(staff), "/admin/audit")
+	staff = w.staffBrowser(w.demo.ReviewerUser, w.demo.ReviewerPassword)
+	onDesk("queue", staff, "/review")
+	onDesk("queue-rejected", staff, "/review?status=rejected")
+	onDesk("queue-empty", staff, "/review?status=refused")
+	onDesk("review", staff, "/review/"+waiting[0])
+	onDesk("review-decided", staff, "/review/"+pa.ID.String())
+	onDesk("review-held", staff, "/review/"+ph.ID.String())
+	onDesk("conflict", staff, "/review/"+waiting[5])
+	onDesk("staff-error", staff, "/review/none")
+	onDesk("stats", staff, "/stats")
+	onDesk("admin", staff, "/admin")
+	onDesk("batch", staff, "/admin/batches/"+DemoBatchPaid)
+	onDesk("batch-new", staff, "/admin/batches/new")
+	onDesk("audit", staff, "/admin/audit")
+	return staff, waiting
+}
+
+// open shows a page in a window of that size and fails the test when
+// it is wider than the window.
+func (c *chrome) open(t *testing.T, s sight, width, height int64) {
+	t.Helper()
+	if err := chromedp.Do(c.ctx, chromedp.EmulateViewport(width, height)); err != nil {
+		t.Fatalf("%s: %v", s.name, err)
+	}
+	c.sign(t, s.cookies)
+	if err := chromedp.Do(c.ctx, chromedp.Navigate(c.w.http.URL+s.path)); err != nil {
+		t.Fatalf("%s: %v", s.name, err)
+	}
+	if s.ready != "" {
+		if err := chromedp.Do(c.ctx, chromedp.WaitReady(s.ready)); err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+	}
+	over, err := chromedp.Run(c.ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - window.innerWidth`))
+	if err != nil {
+		t.Fatalf("%s: %v", s.name, err)
+	}
+	if over > 0 {
+		t.Errorf("%s at %d×%d is %d pixels wider than the screen", s.name, width, height, over)
+	}
+}
+
+// picture leaves what is on the screen in YUNZHAO_SCREENSHOTS, if that is set.
+func (c *chrome) picture(t *testing.T, name string) {
+	t.Helper()
+	dir := os.Getenv("YUNZHAO_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(c.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shows waits until the review of a packet is on the screen and listens to keys.
+func shows(id string) chromedp.Action[chromedp.Void] {
+	return chromedp.WaitReady(`body[data-keys="ready"] #current img[src="/review/` + id + `/portrait.jpg"]`)
+}
+
+// TestPagesInABrowser opens the pages in a real browser at the sizes they are
+// made for: nothing may be wider than the screen, the scripts must run under
+// the content security policy, and the reviewer's keys must work. With
+// YUNZHAO_SCREENSHOTS=DIR it leaves a picture of each page there.
+func TestPagesInABrowser(t *testing.T) {
+	w := newWorld(t)
+	c := newChrome(t, w, 120*time.Second)
+	_, waiting := tour(t, w, func(s sight) {
+		c.open(t, s, s.width, s.height)
+		c.picture(t, s.name)
+	})
 
 	// R then 8 returns the first photo as blurred; the next appears by itself.
-	shows := func(id string) chromedp.Action[chromedp.Void] {
-		return chromedp.WaitReady(`body[data-keys="ready"] #current img[src="/review/` + id + `/portrait.jpg"]`)
-	}
-	err := chromedp.Do(ctx, chromedp.Navigate(w.http.URL+"/review/"+p.ID.String()), shows(p.ID.String()),
-		chromedp.KeyEvent("r"), chromedp.KeyEvent("8"), shows(queue[0]), chromedp.KeyEvent("a"), shows(queue[1]))
+	err := chromedp.Do(c.ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(w.http.URL+"/review/"+waiting[0]), shows(waiting[0]),
+		chromedp.KeyEvent("r"), chromedp.KeyEvent("8"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if row, err := w.s.Packet(t.Context(), p.ID.String()); err != nil || row.RejectReason != "blur" {
+	// The next is held: A does nothing there, N goes on.
+	err = chromedp.Do(c.ctx, shows(waiting[1]), chromedp.KeyEvent("a"), chromedp.KeyEvent("n"), shows(waiting[2]), chromedp.KeyEvent("a"), shows(waiting[3]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row, err := w.s.Packet(t.Context(), waiting[0]); err != nil || row.RejectReason != "blur" {
 		t.Fatalf("after R 8: %+v %v", row, err)
 	}
-	if got := w.status(queue[0]); got != wire.VerdictApproved {
-		t.Fatalf("after A: %s", got)
+	for i, want := range map[int]string{1: wire.VerdictInReview, 2: wire.VerdictApproved} {
+		if got := w.status(waiting[i]); got != want {
+			t.Fatalf("after A: photo %d is %s, want %s", i, got, want)
+		}
 	}
+}
+
+// violation is what axe-core found, with the elements it found it on.
+type violation struct {
+	ID     string `json:"id"`
+	Impact string `json:"impact"`
+	Help   string `json:"help"`
+	Nodes  []struct {
+		HTML    string `json:"html"`
+		Summary string `json:"failureSummary"`
+	} `json:"nodes"`
+}
+
+// axeRun opens every fold of the page, so that what lies in it is judged too.
+const axeRun = `document.querySelectorAll("details").forEach(d => { d.open = true });
+axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v => ({id: v.id, impact: v.impact, help: v.help,
+  nodes: v.nodes.map(n => ({html: n.html.slice(0, 300), failureSummary: n.failureSummary}))})))`
+
+// TestPagesAreAccessible holds every page, at the size of a phone and of a
+// desk, to all of axe-core's rules: WCAG 2.2 A and AA and its best practices.
+func TestPagesAreAccessible(t *testing.T) {
+	file := os.Getenv("YUNZHAO_AXE")
+	if file == "" {
+		t.Skip("SKIPPED: the pages' accessibility is not checked, as YUNZHAO_AXE names no axe-core; make test-pages does it")
+	}
+	axe, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	c := newChrome(t, w, 10*time.Minute)
+	seen := 0
+	tour(t, w, func(s sight) {
+		for _, size := range [][2]int64{{360, 780}, {1440, 900}} {
+			name := s.name + "-" + strconv.FormatInt(size[0], 10)
+			c.open(t, s, size[0], size[1])
+			// Through the debugger, which the content security policy does not bind.
+			if _, err := chromedp.Run(c.ctx, chromedp.Evaluate[bool](string(axe)+";true")); err != nil {
+				t.Fatalf("%s: load axe-core: %v", name, err)
+			}
+			found, err := chromedp.Run(c.ctx, chromedp.Evaluate[[]violation](axeRun, chromedp.EvalAwaitPromise))
+			if err != nil {
+				t.Fatalf("%s: run axe-core: %v", name, err)
+			}
+			c.picture(t, name)
+			seen++
+			for _, v := range found {
+				for _, n := range v.Nodes {
+					t.Errorf("%s: %s (%s): %s\n\t%s\n\t%s", name, v.ID, v.Impact, v.Help, n.HTML, strings.ReplaceAll(n.Summary, "\n", "\n\t"))
+				}
+			}
+		}
+	})
+	t.Logf("axe-core looked at %d pages and sizes", seen)
+}
+
+// TestTwentyPhotosByKeyboard reviews twenty photos in a real browser with
+// nothing but keys, every fifth returned, and says how long each took from the
+// key to the next photo on the screen.
+func TestTwentyPhotosByKeyboard(t *testing.T) {
+	const photos = 20
+	w := newWorld(t)
+	c := newChrome(t, w, 3*time.Minute)
+	k := w.kiosk()
+	portrait, original := testPortrait(t, 480, 640), testPortrait(t, 1920, 1080)
+	var ids []string
+	for n := range photos {
+		ref := studentA(n + 1)
+		if n >= 18 { // the paid batch has eighteen in a row
+			ref = DemoBatchFree + "/" + DemoBatchFree + "-" + []string{"001", "002"}[n-18]
+		}
+		p := k.seal(ref, func(s *shot) { s.in.Portrait, s.in.Original = portrait, original })
+		k.send(p)
+		ids = append(ids, p.ID.String())
+	}
+	staff := w.staffBrowser(w.demo.ReviewerUser, w.demo.ReviewerPassword)
+	c.sign(t, staff.cookies())
+	err := chromedp.Do(c.ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(w.http.URL+"/review/next"), shows(ids[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	for i, id := range ids {
+		keys := []chromedp.Action[chromedp.Void]{chromedp.KeyEvent("a")}
+		if i%5 == 4 {
+			keys = []chromedp.Action[chromedp.Void]{chromedp.KeyEvent("r"), chromedp.KeyEvent("4")}
+		}
+		next := chromedp.WaitReady(`.empty`) // nothing is left
+		if i+1 < photos {
+			next = shows(ids[i+1])
+		}
+		if err := chromedp.Do(c.ctx, append(keys, next)...); err != nil {
+			t.Fatalf("photo %d (%s): %v", i+1, w.status(id), err)
+		}
+		whole := `Promise.all([...document.images].map(i => i.decode())).then(() => true)`
+		if _, err := chromedp.Run(c.ctx, chromedp.Evaluate[bool](whole, chromedp.EvalAwaitPromise)); err != nil {
+			t.Fatalf("pictures after photo %d: %v", i+1, err)
+		}
+	}
+	each := time.Since(start).Seconds() / photos
+	for i, id := range ids {
+		want := wire.VerdictApproved
+		if i%5 == 4 {
+			want = wire.VerdictRejected
+		}
+		if got := w.status(id); got != want {
+			t.Errorf("photo %d is %s, want %s", i+1, got, want)
+		}
+	}
+	t.Logf("%d photos reviewed by keyboard: %.2f s a photo, from the key to both pictures of the next", photos, each)
 }

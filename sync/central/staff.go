@@ -39,6 +39,8 @@ func (s *Server) staffRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /review/{id}/reject", s.staff(RoleReviewer, s.postReject))
 	mux.HandleFunc("POST /review/{id}/release", s.staff(RoleReviewer, s.postRelease))
 
+	mux.HandleFunc("GET /stats", s.staff(RoleReviewer, s.showStatistics))
+
 	mux.HandleFunc("GET /admin", s.staff(RoleAdmin, s.showAdmin))
 	mux.HandleFunc("GET /admin/batches/{id}", s.staff(RoleAdmin, s.showBatch))
 	mux.HandleFunc("POST /admin/batches", s.staff(RoleAdmin, s.postBatch))
