@@ -60,6 +60,7 @@ func (s *Server) apiRoutes() []route {
 		{http.MethodPost, "/v1/enroll", s.handleEnroll},
 		{http.MethodGet, "/v1/roster", s.signed(0, "", s.handleRoster)},
 		{http.MethodPost, "/v1/packets:declare", s.signed(maxJSONBody, "application/json", s.handleDeclare)},
+		{http.MethodPost, "/v1/packets:erase", s.signed(maxJSONBody, "application/json", s.handleErase)},
 		{http.MethodPatch, "/v1/packets/{id}", s.signed(int64(packet.MaxSize), "application/octet-stream", s.handleUpload)},
 		{http.MethodGet, "/v1/verdicts", s.signed(0, "", s.handleVerdicts)},
 		{http.MethodGet, "/v1/claims/{session}", s.signed(0, "", s.handleClaim)},
@@ -508,6 +509,8 @@ func (s *Server) declare(ctx context.Context, st Station, packets []wire.Declare
 				if err := appendAudit(tx, s.now(), "station:"+st.ID, "alarm.digest_conflict", d.ID, "declared "+d.SHA256); err != nil {
 					return err
 				}
+			case p.Stage == StageErased:
+				res.State = wire.DeclareErased
 			case p.Stage == StageDeclared:
 				res.State, res.URL, res.Offset = wire.DeclareWant, "/v1/packets/"+d.ID, p.Offset
 			default:
@@ -539,6 +542,9 @@ func (s *Server) handleUpload(w http.ResponseWriter, r *http.Request, st Station
 	}
 	if err != nil {
 		return err
+	}
+	if p.Stage == StageErased {
+		return &apiError{http.StatusGone, wire.CodeErased, "this packet was erased at its station's request", 0}
 	}
 	if p.Stage != StageDeclared {
 		// Sent again because the answer was lost: the same answer again.

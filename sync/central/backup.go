@@ -129,7 +129,7 @@ func (s *Server) writeBackup(ctx context.Context, w io.Writer) (packets int, err
 				return err
 			}
 			p, err := getPacket(tx, string(k))
-			if err != nil || p.Stage == StageDeclared {
+			if err != nil || p.Stage == StageDeclared || p.Stage == StageErased {
 				return err
 			}
 			b, err := durable.ReadFile(s.packetPath(p.ID), int64(packet.MaxSize))
@@ -267,6 +267,9 @@ func settleRestored(index, dir, actor string, packets int, now time.Time) (err e
 			return err
 		}
 		for _, p := range all {
+			if p.Stage == StageErased {
+				continue
+			}
 			if p.Stage != StageDeclared {
 				if _, err := os.Stat(filepath.Join(dir, dirPackets, p.ID+".pkt")); err != nil {
 					return fmt.Errorf("%w: packet %s is missing", ErrBackup, p.ID)

@@ -81,6 +81,7 @@ var goTypes = map[string]any{
 	"Enrolled": wire.Enrolled{}, "RosterDelta": wire.RosterDelta{}, "Declared": wire.Declared{}, "DeclareRequest": wire.DeclareRequest{},
 	"DeclareResult": wire.DeclareResult{}, "DeclareResponse": wire.DeclareResponse{}, "Progress": wire.Progress{}, "Ack": wire.Ack{},
 	"Verdict": wire.Verdict{}, "Verdicts": wire.Verdicts{}, "ClaimState": wire.ClaimState{}, "Heartbeat": wire.Heartbeat{}, "Hello": wire.Hello{}, "Recipients": wire.Recipients{},
+	"EraseRequest": wire.EraseRequest{}, "Erased": wire.Erased{},
 }
 
 func TestSchemasAreTheTypes(t *testing.T) {
@@ -196,8 +197,8 @@ func TestExamplesDecodeIntoTheTypes(t *testing.T) {
 			}
 		}
 	}
-	if seen != 3 {
-		t.Errorf("%d examples, want 3", seen)
+	if seen != 4 {
+		t.Errorf("%d examples, want 4", seen)
 	}
 }
 

@@ -186,7 +186,7 @@ func limits(lo, hi *float64) string {
 func stateText(s string) string {
 	if t, ok := map[string]string{
 		wire.VerdictInReview: "待审核", wire.VerdictApproved: "已通过", wire.VerdictRejected: "已退回", wire.VerdictConflict: "冲突",
-		StateSuperseded: "已替代", string(StageDeclared): "上传中", string(StageStored): "已存储", string(StageRefused): "无法使用",
+		StateSuperseded: "已替代", string(StageDeclared): "上传中", string(StageStored): "已存储", string(StageRefused): "无法使用", string(StageErased): "已删除",
 	}[s]; ok {
 		return t
 	}

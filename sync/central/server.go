@@ -117,7 +117,7 @@ func Open(dir string, o Options) (*Server, error) {
 	if err := s.view(context.Background(), func(tx *bolt.Tx) error { s.epoch = epochOf(tx); return nil }); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	if err := s.recover(); err != nil {
+	if err := errors.Join(s.recover(), s.finishErasures(context.Background())); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil

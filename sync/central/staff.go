@@ -49,6 +49,7 @@ func (s *Server) staffRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /admin/users/{name}/disable", s.staff(RoleAdmin, s.postDisableUser))
 	mux.HandleFunc("POST /admin/stations/{id}/revoke", s.staff(RoleAdmin, s.postRevoke))
 	mux.HandleFunc("POST /admin/stations/{id}/batches", s.staff(RoleAdmin, s.postStationBatches))
+	mux.HandleFunc("POST /admin/erasures/{id}", s.staff(RoleAdmin, s.postErasure))
 	mux.HandleFunc("POST /admin/roster", s.staff(RoleAdmin, s.postRoster))
 	mux.HandleFunc("POST /admin/orders/{id}/refund", s.staff(RoleAdmin, s.postRefund))
 	mux.HandleFunc("GET /admin/audit", s.staff(RoleAdmin, s.showAudit))
@@ -510,6 +511,7 @@ type adminView struct {
 	Codes       []Code
 	Users       []User
 	Orders      []Order
+	Erasures    []Erasure
 	NewCode     string
 	Import      *ImportReport
 	ImportBatch string
@@ -566,6 +568,9 @@ func (s *Server) adminView(ctx context.Context, ss staffSession) (adminView, err
 	}
 	v.Codes = slices.DeleteFunc(v.Codes, func(c Code) bool { return c.UsedBy != "" || s.now().After(c.ExpiresAt) })
 	if v.Users, err = s.Users(ctx); err != nil {
+		return v, err
+	}
+	if v.Erasures, err = s.UndecidedErasures(ctx); err != nil {
 		return v, err
 	}
 	v.Orders, err = s.Orders(ctx, "")

@@ -107,6 +107,8 @@ func (s *Server) importPacket(ctx context.Context, path, actor string, rep *Stic
 	case wire.DeclareHave:
 		rep.Known++
 		return st.ID, nil
+	case wire.DeclareErased:
+		return st.ID, stickError("erased at its student's request")
 	case wire.DeclareConflict:
 		return st.ID, stickError("its id stands for other bytes here: an alarm")
 	}

@@ -46,7 +46,8 @@ var (
 	bktNonceExpiry = []byte("nonce_expiry") // unix seconds, station, nonce → ""
 	bktSandbox     = []byte("sandbox")      // order id → sandboxPayment
 	bktAudit       = []byte("audit")        // sequence → AuditEntry
-	everyBucket    = [][]byte{bktMeta, bktBatches, bktStations, bktCodes, bktUsers, bktLogins, bktStudents, bktRosterLog, bktByDocument, bktPackets, bktByState, bktByStudent, bktStationLog, bktLastAck, bktVerdictAt, bktClaims, bktPhones, bktBySession, bktOrders, bktOrderOf, bktNonces, bktNonceExpiry, bktSandbox, bktAudit}
+	bktErasures    = []byte("erasures")     // packet id → erasureRow
+	everyBucket    = [][]byte{bktErasures, bktMeta, bktBatches, bktStations, bktCodes, bktUsers, bktLogins, bktStudents, bktRosterLog, bktByDocument, bktPackets, bktByState, bktByStudent, bktStationLog, bktLastAck, bktVerdictAt, bktClaims, bktPhones, bktBySession, bktOrders, bktOrderOf, bktNonces, bktNonceExpiry, bktSandbox, bktAudit}
 	keySchema      = []byte("schema")
 	schemaVersion  = []byte("1")
 	keyAuditHead   = []byte("audit_head")

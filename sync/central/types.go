@@ -27,6 +27,7 @@ const (
 	StageStored   Stage = "stored"   // bytes complete and durable
 	StageOpened   Stage = "opened"   // decrypted and valid
 	StageRefused  Stage = "refused"  // kept, cannot be used
+	StageErased   Stage = "erased"   // gone at its student's request; refused when it comes again
 )
 
 // Review states beyond those of wire.Verdict.

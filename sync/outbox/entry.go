@@ -18,8 +18,11 @@ const (
 	Stored  State = "stored"  // durable at central, not yet validated there
 	Opened  State = "opened"  // central decrypted and validated it
 	Refused State = "refused" // central cannot use it: kept here, alarmed
-	Purged  State = "purged"  // opened, retention over: the file is gone, the row stays
+	Purged  State = "purged"  // the file is gone, the row stays: opened and retention over, or ReasonErased
 )
+
+// ReasonErased is an Entry's Reason when the student had the packet erased.
+const ReasonErased = "erased"
 
 // Fault says what is wrong with a packet's file here.
 type Fault string
@@ -50,7 +53,7 @@ type Entry struct {
 	// refused; DecidedCentral is central's time of it.
 	DecidedAt      time.Time `json:"decided_at,omitzero"`
 	DecidedCentral time.Time `json:"decided_central,omitzero"`
-	Reason         string    `json:"reason,omitempty"` // why refused
+	Reason         string    `json:"reason,omitempty"` // why refused; ReasonErased
 
 	Attempts  int           `json:"attempts,omitempty"`
 	Next      time.Time     `json:"next,omitzero"` // when to try again
@@ -86,7 +89,7 @@ func (e *Entry) waiting() bool { return e.State == Saved && e.Fault == "" }
 // sending the same bytes again cannot change that.
 func (e *Entry) held() bool {
 	switch e.LastError {
-	case wire.CodeConflict, wire.CodeInvalidPacket, wire.CodeTooLarge:
+	case wire.CodeConflict, wire.CodeInvalidPacket, wire.CodeTooLarge, wire.CodeErased:
 		return e.State == Saved
 	}
 	return false

@@ -176,6 +176,9 @@ func Open(dir string, opts Options) (*Outbox, error) {
 	o.update = func(fn func(tx *bbolt.Tx) error) error {
 		return guarded(func() error { return o.db.Update(fn) })
 	}
+	if err := o.resumeErase(); err != nil {
+		return nil, errors.Join(fmt.Errorf("outbox: open: %w", err), o.Close())
+	}
 	return o, nil
 }
 
@@ -709,7 +712,7 @@ func (o *Outbox) SetVerdict(v wire.Verdict) (Entry, error) {
 		return Entry{}, ErrUnknown
 	}
 	e, err := o.change(id, "verdict", func(e *Entry) error {
-		if e.Verdict != nil && !v.At.After(e.Verdict.At) {
+		if e.Reason == ReasonErased || e.Verdict != nil && !v.At.After(e.Verdict.At) {
 			return errStale
 		}
 		e.Verdict = &v

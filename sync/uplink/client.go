@@ -109,6 +109,12 @@ type identity struct {
 	central ed25519.PublicKey
 }
 
+// public verifies what this station itself has signed.
+func (i identity) public() ed25519.PublicKey {
+	public, _ := i.key.Public().(ed25519.PublicKey) // always is
+	return public
+}
+
 // client makes one attempt at a time; whether to try again is for the worker.
 type client struct {
 	rest *resty.Client
@@ -292,10 +298,18 @@ func (c *client) getJSON(ctx context.Context, path, typ string, v any) error {
 	return err
 }
 
-func (c *client) postJSON(ctx context.Context, path, typ string, in, v any) error {
+func encode(in any) ([]byte, error) {
 	body, err := json.Marshal(in)
 	if err != nil {
-		return fmt.Errorf("uplink: encode request: %w", err)
+		return nil, fmt.Errorf("uplink: encode request: %w", err)
+	}
+	return body, nil
+}
+
+func (c *client) postJSON(ctx context.Context, path, typ string, in, v any) error {
+	body, err := encode(in)
+	if err != nil {
+		return err
 	}
 	_, err = c.do(ctx, http.MethodPost, path, body, "application/json", nil, map[string]any{typ: v})
 	return err

@@ -88,6 +88,8 @@ type Events struct {
 	Ack     func(wire.Ack)
 	Verdict func(wire.Verdict)
 	Roster  func()
+	// Erased is central's word on a request to erase a packet.
+	Erased func(wire.Erased)
 	// Recipients is central's signed word on whom to seal for from now on; it
 	// comes with every exchange and is for keys.Store.SaveRecipients to judge.
 	Recipients func(wire.Signed)
@@ -156,6 +158,7 @@ type Worker struct {
 	// Under busy.
 	rosterNext  time.Time
 	confirmNext time.Time
+	eraseNext   map[string]time.Time // packet → not before
 	piece       int64
 
 	pause   time.Duration                          // Run's
@@ -190,7 +193,7 @@ func NewWorker(p Params) (*Worker, error) {
 		return nil, err
 	}
 	return &Worker{
-		backoff: jitter, slot: p.Outbox.Cursor(cursorSlot),
+		backoff: jitter, eraseNext: map[string]time.Time{}, slot: p.Outbox.Cursor(cursorSlot),
 		p: p, wake: make(chan struct{}, 1), anew: make(chan struct{}, 1), piece: p.Piece, status: Status{Since: p.Now()},
 		c: &client{rest: rest, now: p.Now, id: identity{
 			station: p.Enrolment.Enrolled.StationID, key: p.Key, central: p.Enrolment.Enrolled.CentralKey,
@@ -432,7 +435,7 @@ func (w *Worker) exchange(ctx context.Context) error {
 		name string
 		do   func(context.Context) error
 	}{
-		{"roster", w.refreshRoster}, {"send", w.send}, {"confirm", w.confirm}, {"verdicts", w.pullVerdicts},
+		{"roster", w.refreshRoster}, {"erase", w.erase}, {"send", w.send}, {"confirm", w.confirm}, {"verdicts", w.pullVerdicts},
 	} {
 		err := part.do(ctx)
 		if err == nil {
@@ -645,6 +648,9 @@ func (w *Worker) reassure(ctx context.Context) error {
 	here := slices.DeleteFunc(w.p.Outbox.List(), func(e outbox.Entry) bool {
 		return e.State == outbox.Saved || e.State == outbox.Purged || e.Fault != ""
 	})
+	if err := w.eraseAgain(); err != nil {
+		return err
+	}
 	if err := w.deliver(ctx, here); err != nil {
 		return err
 	}
@@ -728,6 +734,9 @@ func (w *Worker) settle(ctx context.Context, e outbox.Entry, r wire.DeclareResul
 	case wire.DeclareConflict:
 		w.p.Log.Error("central has other bytes under this packet's id", "packet", e.ID.String())
 		return w.hold(e, wire.CodeConflict)
+	case wire.DeclareErased:
+		w.p.Log.Warn("this packet was erased at central", "packet", e.ID.String())
+		return w.hold(e, wire.CodeErased)
 	case wire.DeclareWant:
 	default:
 		return fmt.Errorf("%w: unknown state of a packet", ErrNotCentral)
@@ -774,7 +783,7 @@ func (w *Worker) broken(ctx context.Context, e outbox.Entry, err error) error {
 		return errors.Join(err, w.postpone(e, retryPause(e), refused.reason()))
 	}
 	switch refused.Code {
-	case wire.CodeInvalidPacket, wire.CodeTooLarge, wire.CodeConflict:
+	case wire.CodeInvalidPacket, wire.CodeTooLarge, wire.CodeConflict, wire.CodeErased:
 		return w.hold(e, refused.Code)
 	}
 	// It stands elsewhere, or forgot the declaration: it is declared again.

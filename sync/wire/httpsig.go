@@ -52,6 +52,8 @@ const (
 	CodeRevoked        = "revoked"         // 401: enrolled once, no more
 	CodeReplay         = "replay"          // 401: this nonce was used before
 	CodeConflict       = "digest_conflict" // 409: same id, other bytes: an alarm
+	CodeErased         = "erased"          // 410: erased at the station's request, never taken again
+	CodeEraseRefused   = "erase_refused"   // 403: not signed by the station whose packet it is
 	CodeOffset         = "offset_mismatch" // 409: declare again to learn the offset
 	CodeEnrollCode     = "bad_enroll_code" // 403: wrong, used or expired one-time code
 	CodeBadRequest     = "bad_request"     // 400: not understood
