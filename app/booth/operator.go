@@ -43,6 +43,9 @@ type (
 	SyncNow struct{}
 	// PurgeNow removes every packet that central has opened; an admin's.
 	PurgeNow struct{}
+	// EraseStudent ends the visit, keeps nothing of it, and has every sealed photo
+	// of this student erased, here and at central.
+	EraseStudent struct{}
 	// ShutDown ends the program; an admin's.
 	ShutDown struct{}
 )
@@ -52,6 +55,7 @@ func (CloseOperator) intent() {}
 func (LockStation) intent()   {}
 func (SyncNow) intent()       {}
 func (PurgeNow) intent()      {}
+func (EraseStudent) intent()  {}
 func (ShutDown) intent()      {}
 
 // Events for staff.
@@ -93,6 +97,11 @@ type (
 	Sync struct{}
 	// Purge removes the packets that central has opened.
 	Purge struct{}
+	// Erase asks for the erasure of all sealed photos of a student.
+	Erase struct {
+		Session, BatchID, Ref string
+		By                    Staff
+	}
 	// Quit ends the program cleanly.
 	Quit struct{}
 )
@@ -100,6 +109,7 @@ type (
 func (CheckPIN) effect() {}
 func (Sync) effect()     {}
 func (Purge) effect()    {}
+func (Erase) effect()    {}
 func (Quit) effect()     {}
 
 // String hides the PIN, so that no log or failure message shows it.
@@ -147,7 +157,7 @@ type DayNumbers struct {
 
 // Allowed says what staff may do now; the page shows nothing else.
 type Allowed struct {
-	Payment, Override, Captured, Manual, Abandon, Next, Sync, Lock, Purge, ShutDown, Recalibrate bool
+	Payment, Override, Captured, Manual, Abandon, Next, Sync, Lock, Purge, ShutDown, Recalibrate, Erase bool
 }
 
 // OverrideLine is a check that did not pass, and the reason under which staff
@@ -346,7 +356,7 @@ func (m *Machine) operatorIntent(in Intent) bool {
 			m.closeOperator("left")
 		}
 		return true
-	case LockStation, SyncNow, PurgeNow, ShutDown:
+	case LockStation, SyncNow, PurgeNow, EraseStudent, ShutDown:
 		m.command(in)
 		return true
 	case Override, PaymentMark, PayCode, Recalibrate:
@@ -470,6 +480,14 @@ func (m *Machine) command(in Intent) {
 			m.audit("purge.asked", "")
 			m.emit(Purge{})
 		}
+	case EraseStudent:
+		if can.Erase {
+			m.audit("erase.asked", string(m.state))
+			m.emit(Erase{Session: m.session, BatchID: m.record.BatchID, Ref: m.record.Ref, By: m.Operator()})
+			m.op.notice = &textErasing
+			m.next = nil // staff are at the page: nobody is to be seated behind it
+			m.abandon("erased")
+		}
 	case ShutDown:
 		if can.ShutDown {
 			m.audit("station.shutdown", "")
@@ -494,6 +512,7 @@ func (m *Machine) allowed() Allowed {
 	case Locked, Idle, Sealing, Done, Abandoned:
 	}
 	if m.record != nil {
+		a.Erase = a.Abandon && m.state != Identify || m.state == Done
 		switch m.state {
 		case Eligible, Consent, Guide, Framing, Countdown, Review, Confirm:
 			a.Payment = m.record.Payment == "unpaid" || m.record.Payment == "deferred" || m.record.Payment == "refunded"
@@ -695,6 +714,7 @@ func (m *Machine) lockedView() *LockedView {
 
 var (
 	textPINWrong   = Text{"PIN 不对，请再试一次。", "Wrong PIN. Please try again."}
+	textErasing    = Text{"正在删除这位同学的照片。", "Erasing this student's photos."}
 	textSyncing    = Text{"正在与审核中心同步。", "Exchanging with central now."}
 	textOverridden = Text{"已放行并记录在案。", "Let through, on record."}
 	textMarked     = Text{"缴费状态已记录。", "The payment state is on record."}

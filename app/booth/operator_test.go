@@ -422,6 +422,7 @@ func TestNoStudentReachesWhatIsForStaff(t *testing.T) {
 		PayCode{Code: "12345678"},
 		SyncNow{},
 		PurgeNow{},
+		EraseStudent{},
 		ShutDown{},
 		LockStation{},
 		CloseOperator{},

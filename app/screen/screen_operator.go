@@ -59,6 +59,7 @@ const (
 	modeManual   operatorMode = "manual"
 	modeAbandon  operatorMode = "abandon"
 	modePurge    operatorMode = "purge"
+	modeErase    operatorMode = "erase"
 	modeQuit     operatorMode = "quit"
 )
 
@@ -134,6 +135,7 @@ func newOperatorPage(u *ui) *operatorPage {
 	action("op-paycode", "phone", lookPlain, booth.Text{ZH: "输入缴费确认码", EN: "Type a payment code"}, func(a booth.Allowed) bool { return a.Payment }, send(booth.OpenPage{Page: booth.PagePayCode}))
 	action("op-next", "arrow-right", lookPlain, booth.Text{ZH: "下一位同学", EN: "Next student"}, func(a booth.Allowed) bool { return a.Next }, send(booth.NextStudent{}))
 	action("op-abandon", "exit", lookDanger, booth.Text{ZH: "结束本次拍照", EN: "End this visit"}, func(a booth.Allowed) bool { return a.Abandon }, to(modeAbandon))
+	action("op-erase", "cross", lookDanger, booth.Text{ZH: "删除该生照片", EN: "Erase this student"}, func(a booth.Allowed) bool { return a.Erase }, to(modeErase))
 	action("op-calibrate", "plate", lookPlain, booth.Text{ZH: "重拍空背景", EN: "New backdrop photo"}, func(a booth.Allowed) bool { return a.Recalibrate }, send(booth.Recalibrate{}))
 	action("op-calibrate-fresh", "plate", lookPlain, booth.Text{ZH: "换过背景，重新拍", EN: "New backdrop or camera"}, func(a booth.Allowed) bool { return a.Recalibrate }, send(booth.Recalibrate{Fresh: true}))
 	action("op-pages", "note", lookPlain, booth.Text{ZH: "全部功能…", EN: "Everything else…"}, func(booth.Allowed) bool { return len(staffEntries()) > 0 }, send(booth.OpenPage{Page: booth.PageMenu}))
@@ -237,6 +239,8 @@ func (s *operatorPage) decide() {
 		send(booth.Abandon{Reason: "operator"})
 	case modePurge:
 		send(booth.PurgeNow{})
+	case modeErase:
+		send(booth.EraseStudent{})
 	case modeQuit:
 		send(booth.ShutDown{})
 	case modeHome:
@@ -260,6 +264,8 @@ func (s *operatorPage) fits(a booth.Allowed) bool {
 		return a.Abandon
 	case modePurge:
 		return a.Purge
+	case modeErase:
+		return a.Erase
 	case modeQuit:
 		return a.ShutDown
 	case modeHome:
@@ -548,6 +554,9 @@ func (s *operatorPage) updatePicker(op *booth.OperatorView) {
 		case modeAbandon:
 			s.question(booth.Text{ZH: "结束这位同学的拍照？没有提交的照片和信息会立即删除，已付的费用保留。", EN: "End this student's visit? The photo that was not submitted and the details are deleted at once; a payment stays valid."},
 				booth.Text{ZH: "结束并删除", EN: "End and delete"})
+		case modeErase:
+			s.question(booth.Text{ZH: "删除这位同学的全部照片？本次的内容和没有送达的照片立即删除；已送达的由审核中心删除，已审核通过的由中心的人决定。", EN: "Erase all photos of this student? This visit and what is not sent goes at once; central erases what it has, and a person there decides about an approved photo."},
+				booth.Text{ZH: "全部删除", EN: "Erase all"})
 		case modePurge:
 			s.question(booth.Text{ZH: "清除本机上审核中心已经打开并签收的照片包？没有送达的一份也不会动。", EN: "Remove the packets that central has opened and signed for? Nothing undelivered is touched."},
 				booth.Text{ZH: "清除", EN: "Purge"})

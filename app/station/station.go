@@ -345,6 +345,8 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 			s.p.Uplink.Wake()
 		case booth.Purge:
 			s.purgeNow()
+		case booth.Erase:
+			s.erase(e)
 		case booth.Quit:
 			s.stop()
 		case booth.SavePayment:

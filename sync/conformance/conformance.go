@@ -110,6 +110,7 @@ func Run(ctx context.Context, p Params) ([]Result, error) {
 	r.downwards(ctx)
 	r.packets(ctx)
 	r.verdicts(ctx)
+	r.erase(ctx)
 	return r.results, ctx.Err()
 }
 

@@ -3,6 +3,8 @@ package conformance
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -362,5 +364,79 @@ func (r *run) verdicts(ctx context.Context) {
 			return fmt.Errorf("%d acknowledgements, cursor %d", len(v.Acks), v.Cursor)
 		}
 		return nil
+	})
+}
+
+// erase asks for what a student may ask for at the desk.
+func (r *run) erase(ctx context.Context) {
+	const path = "/v1/packets:erase"
+	d := wire.Declared{ID: ulid.Make().String(), SHA256: hex.EncodeToString(make([]byte, sha256.Size)), Size: 1}
+	r.seq++
+	d.Seq = r.seq
+	ask := func(d wire.Declared) (wire.Erased, error) {
+		var said wire.Erased
+		request, err := wire.SignErase(r.key, r.info.StationID, d, time.Now())
+		if err != nil {
+			return said, err
+		}
+		if err := r.ask(ctx, http.MethodPost, path, request, wire.TypeErased, &said); err != nil {
+			return said, err
+		}
+		if said.StationID != r.info.StationID || said.ID != d.ID || said.SHA256 != d.SHA256 {
+			return said, errors.New("the answer is about another packet")
+		}
+		return said, nil
+	}
+	r.rule("erase.forged", "a request to erase that the station itself did not sign is refused", func() error {
+		_, stranger, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return fmt.Errorf("make a key: %w", err)
+		}
+		request, err := wire.SignErase(stranger, r.info.StationID, d, time.Now())
+		if err != nil {
+			return err
+		}
+		body, err := json.Marshal(request)
+		if err != nil {
+			return fmt.Errorf("encode request: %w", err)
+		}
+		req, err := r.request(ctx, http.MethodPost, path, body, "application/json")
+		if err != nil {
+			return err
+		}
+		return r.refused(req, http.StatusForbidden, wire.CodeEraseRefused)
+	})
+	r.rule("erase.unseen", "a packet that is erased before it came is refused when it comes, however often it is asked", func() error {
+		for range 2 {
+			said, err := ask(d)
+			if err != nil {
+				return err
+			}
+			if said.State != wire.EraseDone {
+				return fmt.Errorf("state %q, want %q", said.State, wire.EraseDone)
+			}
+		}
+		if _, err := r.declare(ctx, d, wire.DeclareErased); err != nil {
+			return err
+		}
+		req, err := r.patch(ctx, d.ID, []byte{0}, 0)
+		if err != nil {
+			return err
+		}
+		return r.refused(req, http.StatusGone, wire.CodeErased)
+	})
+	if r.whole == nil {
+		return
+	}
+	r.rule("erase.opened", "a packet that waits for its review is erased and refused from then on", func() error {
+		said, err := ask(declared(r.whole))
+		if err != nil {
+			return err
+		}
+		if said.State != wire.EraseDone {
+			return fmt.Errorf("state %q, want %q", said.State, wire.EraseDone)
+		}
+		_, err = r.declare(ctx, declared(r.whole), wire.DeclareErased)
+		return err
 	})
 }

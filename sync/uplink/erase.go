@@ -48,12 +48,11 @@ func (w *Worker) erase(ctx context.Context) error {
 			return localError{err}
 		}
 		delete(w.eraseNext, said.ID)
+		w.rosterNext = time.Time{} // where the student's photo stands changed too
 		if said.State == wire.EraseDecide {
 			w.eraseNext[said.ID] = now.Add(decideEvery)
 		}
-		if w.p.Events.Erased != nil {
-			w.p.Events.Erased(said)
-		}
+		w.p.Log.Info("central's word on an erasure", "packet", said.ID, "state", said.State)
 	}
 	return nil
 }

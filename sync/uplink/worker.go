@@ -88,8 +88,6 @@ type Events struct {
 	Ack     func(wire.Ack)
 	Verdict func(wire.Verdict)
 	Roster  func()
-	// Erased is central's word on a request to erase a packet.
-	Erased func(wire.Erased)
 	// Recipients is central's signed word on whom to seal for from now on; it
 	// comes with every exchange and is for keys.Store.SaveRecipients to judge.
 	Recipients func(wire.Signed)
@@ -435,7 +433,7 @@ func (w *Worker) exchange(ctx context.Context) error {
 		name string
 		do   func(context.Context) error
 	}{
-		{"roster", w.refreshRoster}, {"erase", w.erase}, {"send", w.send}, {"confirm", w.confirm}, {"verdicts", w.pullVerdicts},
+		{"erase", w.erase}, {"roster", w.refreshRoster}, {"send", w.send}, {"confirm", w.confirm}, {"verdicts", w.pullVerdicts},
 	} {
 		err := part.do(ctx)
 		if err == nil {
