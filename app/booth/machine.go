@@ -655,10 +655,11 @@ func (m *Machine) review(in Intent) {
 	}
 }
 
+// keepCaptured keeps what was decided of the student, not of one photo.
 func keepCaptured(o []Overridden) []Overridden {
 	var kept []Overridden
 	for _, x := range o {
-		if x.CheckID == CheckCaptured {
+		if x.CheckID == CheckCaptured || x.CheckID == CheckCompared {
 			kept = append(kept, x)
 		}
 	}

@@ -157,7 +157,7 @@ type DayNumbers struct {
 
 // Allowed says what staff may do now; the page shows nothing else.
 type Allowed struct {
-	Payment, Override, Captured, Manual, Abandon, Next, Sync, Lock, Purge, ShutDown, Recalibrate, Erase bool
+	Payment, Override, Captured, Manual, Compare, Abandon, Next, Sync, Lock, Purge, ShutDown, Recalibrate, Erase bool
 }
 
 // OverrideLine is a check that did not pass, and the reason under which staff
@@ -356,6 +356,9 @@ func (m *Machine) operatorIntent(in Intent) bool {
 			m.closeOperator("left")
 		}
 		return true
+	case CompareCard:
+		m.compareCard()
+		return true
 	case LockStation, SyncNow, PurgeNow, EraseStudent, ShutDown:
 		m.command(in)
 		return true
@@ -506,6 +509,7 @@ func (m *Machine) allowed() Allowed {
 	a := Allowed{Sync: true, Lock: m.nobodyHere(), Recalibrate: m.state == Idle && m.calibration.State != CalibrationRunning}
 	a.Purge, a.ShutDown = m.admin() && m.nobodyHere(), m.admin() && m.nobodyHere()
 	a.Next = m.state == Done
+	a.Compare = m.mayCompare()
 	switch m.state {
 	case Identify, Eligible, Consent, Guide, Framing, Countdown, Shot, Standardising, Review, Confirm:
 		a.Abandon = true

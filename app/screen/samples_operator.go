@@ -73,7 +73,7 @@ func operatorSamples(base, visit booth.View, crowded bool) []Sample {
 	add("31-operator-nopin", idle, func(o *booth.OperatorView) { *o = booth.OperatorView{PIN: booth.PINView{NoPIN: true}} })
 	add("32-operator-home", idle, nil)
 	add("33-operator-visit", review, func(o *booth.OperatorView) {
-		o.Can = booth.Allowed{Override: true, Manual: true, Payment: true, Abandon: true, Erase: true, Sync: true}
+		o.Can = booth.Allowed{Override: true, Manual: true, Compare: true, Payment: true, Abandon: true, Erase: true, Sync: true}
 	})
 	add("40-day", idle, func(o *booth.OperatorView) { o.Page, o.Report, o.Notice = booth.PageDay, sampleDay(crowded), nil })
 	for _, name := range []string{"39-camera", "39-camera-shot", "39-camera-away"} {
