@@ -127,9 +127,9 @@ bench: ## 一次拍摄的各项开销，一张表 / what a visit costs, in one t
 	@cd app/bench && YUNZHAO_BENCH=1 ../../$(GO) test -tags $(TAGS) -count=1 -run '^TestTable$$' -timeout 60m
 
 .PHONY: bench-matte
-bench-matte: ## 抠图的误差与用时，对照 GrabCut / the matte's errors and times beside GrabCut's; ARGS="-matte-grabcut=false" in a tenth of the time
+bench-matte: ## 抠图的误差与用时，对照 GrabCut / the matte's errors and times beside GrabCut's, resampling; ARGS=-matte-grabcut= leaves GrabCut out
 	@.ci/deps test
-	@cd pipeline/matte && ../../$(GO) test -tags $(TAGS) -count=1 -run '^TestMatteTable$$' -timeout 120m -args -matte-table -matte-dump $(CURDIR)/out/matte $(ARGS)
+	@cd pipeline/matte && ../../$(GO) test -tags $(TAGS) -count=1 -run '^(TestMatteTable|TestResampling)$$' -timeout 120m -args -matte-table -matte-resample -matte-dump $(CURDIR)/out/matte $(ARGS)
 	$(call benchmark,./pipeline/ ./pipeline/matte/...,.)
 
 .PHONY: bench-sync

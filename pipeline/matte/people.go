@@ -25,6 +25,13 @@ const (
 	peopleBare   = 20 // without a plate: more than any evidence
 )
 
+// The evidence at which People's yes begins to count, a little above what noise
+// alone makes, and at which it counts in full.
+const (
+	yesFrom = 1
+	yesFull = 5
+)
+
 // askPeople fills c.people with −1 (surely nobody) .. 1 (surely somebody) of
 // every working pixel, in plane, or leaves it nil. What it says is soft knowledge: a
 // network that fails is as good as none.
@@ -65,6 +72,18 @@ func (c *cutter) somebody(i int) float32 {
 	return v
 }
 
+// vote is how much of somebody counts in a round of the cut. A yes needs some
+// evidence of the plate's own: to a network, what hangs between the tips of the
+// hair and a shoulder is one body, though the plate plainly shows the wall
+// there. A no, and a yes before the light is fitted, needs none.
+func (c *cutter) vote(i, round int) float32 {
+	v := c.somebody(i)
+	if v > 0 && round > 0 && c.Method == MethodPlate {
+		v *= clamp01((c.e[i] - yesFrom) / (yesFull - yesFrom))
+	}
+	return v
+}
+
 // weightOfPeople is the energy that People's word at a pixel is worth.
 func (c *cutter) weightOfPeople(weak bool) float32 {
 	switch {
@@ -75,6 +94,37 @@ func (c *cutter) weightOfPeople(weak bool) float32 {
 	}
 	return peopleStrong
 }
+
+// disputed says whether the mask, where the person stands out weakly, leaves out
+// a connected area where People is sure of somebody: wall between hair and
+// shoulder that looks like a body, or a sleeve of the wall's own colour. Which of
+// the two it is, neither knows. Beside clear contrast the plate does know: a loop
+// of an arm. The opposite, a body that People misses, is no sign: it misses many.
+func (c *cutter) disputed() bool {
+	if c.people == nil || c.Method != MethodPlate {
+		return false
+	}
+	out := c.mtmp3
+	for i, v := range c.people { // contrast is 0 where no part of the person is near
+		out[i] = b2u(v > peopleSure && c.mask[i] == 0 && c.local[i] > 0 && c.local[i] < weakBelow)
+	}
+	shrink(out, out, c.mtmp2, c.w, c.h, disputeRim)
+	c.blobs = components(c.label, c.stack, c.blobs, out, c.w, c.h, false)
+	for _, b := range c.blobs {
+		if float32(b.area) > disputeArea*c.fw*c.fh {
+			return true
+		}
+	}
+	return false
+}
+
+// A network's contour is a few pixels off: disputeRim working pixels from the
+// mask and from its own contour nothing is in dispute. What remains counts from
+// disputeArea of the face's box on: then a square of a tenth of a face is in it.
+const (
+	disputeRim  = 3
+	disputeArea = .0015
+)
 
 // hush takes away evidence where there is surely nobody, for a backdrop that was
 // guessed: what hangs on the wall differs from it as clearly as hair does.

@@ -3,6 +3,7 @@ package matte_test
 import (
 	"errors"
 	"image"
+	"image/color"
 	"math"
 	"testing"
 
@@ -62,5 +63,48 @@ func TestPeopleBeforePosters(t *testing.T) {
 	t.Logf("MSE %.1f alone, %.1f with the network", mse[0], mse[1])
 	if mse[1] > 4 || mse[1] > mse[0]/3 {
 		t.Errorf("MSE %.1f with the network, %.1f without", mse[1], mse[0])
+	}
+}
+
+// A network takes the wall between the tips of the hair and a shoulder for body.
+// Where the plate plainly shows the wall, that adds nothing to the person.
+func TestPeopleAddNoWall(t *testing.T) {
+	nets := infer.New()
+	defer nets.Close()
+	look := mattetest.RandomLook(910, mattetest.Blue.Colour) // a bob
+	look.Pattern, look.Cloth = mattetest.Plain, near(mattetest.Blue.Colour, .95)
+	cam := mattetest.Webcam
+	cam.Noise, cam.Sharpen, cam.Denoise, cam.Exposure, cam.Tint = 2.5, 1, 2, -.03, -.01
+	s := mattetest.NewBooth(mattetest.Blue, cam, 102).Photograph(look.Draw(), cam, 102006)
+	plate, truth := plateOf(t, s), s.Truth(480, 640)
+	var mse [2]float64
+	for i, p := range []matte.People{nil, nets} {
+		m := matte.New()
+		m.People = p
+		portrait := render(t, m, segment(t, m, s, plate), s)
+		mse[i] = truth.Score(portrait.Alpha, portrait.RGBA, lightBlue).MSE
+	}
+	t.Logf("MSE %.2f alone, %.2f with the network", mse[0], mse[1])
+	if mse[1] > mse[0]+.5 {
+		t.Errorf("MSE %.2f alone, %.2f with the network", mse[0], mse[1])
+	}
+}
+
+// Where clothes hardly stand out and the network sees a body in what the plate
+// calls wall, the cut-out is doubted: one of them is wrong.
+func TestDisputeIsDoubted(t *testing.T) {
+	light := person(t, "student").Shirt("lightshirt", color.RGBA{220, 220, 218, 255})
+	s := mattetest.Compose(light, mattetest.White, small, 34)
+	plate := plateOf(t, s)
+	for _, c := range []struct {
+		name    string
+		says    matte.People
+		doubted bool
+	}{{"none", nil, false}, {"nowhere", liar{}, false}, {"everywhere", liar{says: 1}, true}} {
+		m := matte.New()
+		m.People = c.says
+		if got := segment(t, m, s, plate).Confidence; got < .5 != c.doubted {
+			t.Errorf("%s: confidence %.2f", c.name, got)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/yunzhao-station/yunzhao/pipeline/infer"
 	"github.com/yunzhao-station/yunzhao/pipeline/matte"
 	"github.com/yunzhao-station/yunzhao/pipeline/matte/mattetest"
 )
@@ -29,6 +30,8 @@ func TestMattePictures(t *testing.T) {
 		{person(t, "student").Strands(160, 1), [2]image.Point{{110, 75}, {150, 415}}},
 		{person(t, "astronaut"), [2]image.Point{{285, 130}, {60, 420}}},
 	}
+	nets := infer.New()
+	defer nets.Close()
 	for i, wall := range []mattetest.Backdrop{mattetest.White, mattetest.Blue, mattetest.Green, mattetest.Grey} {
 		booth := mattetest.NewBooth(wall, mattetest.Webcam, uint64(i+1))
 		plate, err := matte.NewPlate(booth.Plates)
@@ -42,6 +45,7 @@ func TestMattePictures(t *testing.T) {
 		for k, c := range people {
 			s := booth.Photograph(c.who, mattetest.Webcam, uint64(i+1))
 			m := matte.New()
+			m.People = nets
 			p := render(t, m, segment(t, m, s, plate), s)
 			sc := s.Truth(480, 640).Score(p.Alpha, p.RGBA, lightBlue)
 			fmt.Printf("%-8s %-20s MSE %.2f, colour %.1f\n", wall.Name, c.who.Name, sc.MSE, sc.Colour)

@@ -670,7 +670,7 @@ func (c *cutter) cut(round int) {
 						k = max(k, priorStrong)
 					}
 				}
-				v := min(max(min(max(k-c.e[i]/2, -unaryLimit), unaryLimit)-c.weightOfPeople(weak)*c.somebody(i), -unaryLimit), unaryLimit)
+				v := min(max(min(max(k-c.e[i]/2, -unaryLimit), unaryLimit)-c.weightOfPeople(weak)*c.vote(i, round), -unaryLimit), unaryLimit)
 				if c.core[i] != 0 {
 					v = priorCore
 				}
@@ -889,7 +889,7 @@ func (c *cutter) judge(sure []uint8) {
 			c.Confidence = min(c.Confidence, trust[part]/n[part])
 		}
 	}
-	if !c.shouldered() {
+	if !c.shouldered() || c.disputed() {
 		c.Confidence = min(c.Confidence, lostBody)
 	}
 
@@ -936,7 +936,8 @@ func (c *cutter) judge(sure []uint8) {
 	}
 }
 
-// lostBody bounds the confidence when a shoulder has gone with the wall.
+// lostBody bounds the confidence when a shoulder has gone with the wall, or may
+// have: the check cutout warns from .5 down.
 const lostBody = .4
 
 // shouldered says whether the mask is as wide below the chin as any body: half a
