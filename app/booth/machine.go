@@ -125,6 +125,7 @@ type Machine struct {
 	online           bool
 
 	op         operator
+	start      startOfDay
 	cameraBusy CameraJob   // under way, whoever looks
 	locked     *LockedView // while Locked
 
@@ -146,6 +147,7 @@ func New(cfg Config) (*Machine, error) {
 		cfg.DefaultLang = ZH
 	}
 	m := &Machine{cfg: cfg, state: Idle, lang: cfg.DefaultLang, large: cfg.Large, doc: DocResident}
+	m.start.begun = cfg.Operator.Begun
 	m.startLocked()
 	return m, nil
 }
@@ -831,6 +833,7 @@ func (m *Machine) report(ev Event) {
 		m.pinChecked(ev)
 	case HouseChanged:
 		m.op.status, m.op.day = ev.Status, ev.Day
+		m.houseLooked(ev.Start)
 	case StaffNotice:
 		if m.op.staff.Role != "" {
 			t := ev.Text

@@ -15,6 +15,10 @@ type OperatorConfig struct {
 	// ManualPIN takes answers about the manual checks from unlocked staff only.
 	// Without it the button beside the photo answers too.
 	ManualPIN bool
+	// Checklist shows the start-of-day checklist to the first to unlock on a day;
+	// Begun is when staff last began one, zero = never.
+	Checklist bool
+	Begun     time.Time
 	// Standing is staff who need no PIN, because there is no window and whoever
 	// runs the program has its files anyway; nil at a kiosk.
 	Standing *Staff
@@ -76,6 +80,7 @@ type (
 	HouseChanged struct {
 		Status []StatusLine
 		Day    DayNumbers
+		Start  []StatusLine // what only the checklist has: pin, sound
 	}
 	// StaffNotice is the outcome of something that staff asked for.
 	StaffNotice struct{ Text Text }
@@ -193,6 +198,8 @@ type OperatorView struct {
 	Proving  bool        // a code is being judged
 	Camera   *CameraView // of PageCamera; nil on the others
 	Report   *DayReport  // of PageDay
+
+	Checklist *ChecklistView // of PageChecklist
 }
 
 // Reason is a coded reason for a decision of staff. The code goes on record.
@@ -316,7 +323,7 @@ func (m *Machine) operatorIdle() time.Duration {
 	switch {
 	case m.op.staff.Role == "":
 		return pinIdle
-	case m.op.page == PageCamera:
+	case m.op.page == PageCamera, m.op.page == PageChecklist:
 		return max(cameraIdle, m.cfg.Operator.Idle)
 	case m.cfg.Operator.Idle > 0:
 		return m.cfg.Operator.Idle
@@ -341,6 +348,12 @@ func (m *Machine) operatorIntent(in Intent) bool {
 		return true
 	case ExportDay:
 		m.exportDay()
+		return true
+	case ExcuseCheck:
+		m.excuse(in)
+		return true
+	case BeginDay:
+		m.beginDay()
 		return true
 	case OpenPage:
 		m.openPage(in.Page)
@@ -449,12 +462,27 @@ func (m *Machine) pinChecked(ev PINChecked) {
 		}
 	case m.state == Locked:
 		m.emit(Audit{Session: m.session, Event: "station.unlocked", By: ev.Staff})
+		crash := m.locked != nil && m.locked.Crash
 		m.locked = nil
 		m.enter(Idle)
+		// After a crash a student may be waiting: the checklist comes later.
+		if !crash && m.checklistDue() {
+			m.op = operator{open: true, token: m.op.token, status: m.op.status, day: m.op.day}
+			m.letIn(ev.Staff)
+		}
 	default:
-		m.op.staff = ev.Staff
-		m.audit("operator.opened", string(m.state))
-		m.touchOperator()
+		m.letIn(ev.Staff)
+	}
+}
+
+// letIn opens the staff's pages to whom a PIN has named.
+func (m *Machine) letIn(who Staff) {
+	m.op.staff = who
+	m.audit("operator.opened", string(m.state))
+	m.touchOperator()
+	if m.checklistDue() {
+		m.op.status = nil // nothing that was seen at another time
+		m.openPage(PageChecklist)
 	}
 }
 
@@ -662,7 +690,7 @@ func (m *Machine) operatorView() *OperatorView {
 		return v
 	}
 	v.Proving = m.proving
-	v.Page, v.Camera, v.Report = m.op.page, m.cameraView(), m.dayView()
+	v.Page, v.Camera, v.Report, v.Checklist = m.op.page, m.cameraView(), m.dayView(), m.checklistView()
 	if v.Page == PageSync {
 		v.Sync = m.op.sync
 	}

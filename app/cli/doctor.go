@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/yunzhao-station/yunzhao/app/config"
+	"github.com/yunzhao-station/yunzhao/app/host"
 	"github.com/yunzhao-station/yunzhao/pipeline/face"
 	"github.com/yunzhao-station/yunzhao/sync/keys"
 )
@@ -192,10 +193,7 @@ func doctorDisplay() Finding {
 
 func doctorClock() Finding {
 	f := Finding{ID: "clock", Title: "时钟 / clock", Status: "ok", Detail: "已同步 / synchronised"}
-	var tx unix.Timex
-	state, err := unix.Adjtimex(&tx)
-	const timeError = 5 // TIME_ERROR: the kernel clock is not synchronised
-	if err != nil || state == timeError {
+	if synced, err := host.ClockSynchronised(); err != nil || !synced {
 		f.Status, f.Detail = "warn", "系统时钟未与时间服务器同步 / the clock is not synchronised"
 		f.Fix = "systemctl enable --now systemd-timesyncd"
 	}

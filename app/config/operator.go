@@ -12,10 +12,11 @@ type Operator struct {
 	Corner      bool   `toml:"corner"`     // holding the station's name, top left, asks for the PIN
 	Key         string `toml:"key"`        // so does this key, f1 to f12; "" = none
 	ManualPIN   bool   `toml:"manual_pin"` // the manual checks are answered on the operator page only
+	Checklist   bool   `toml:"checklist"`  // the first to unlock on a day finds the start-of-day checklist
 }
 
 // defaultOperator is a desk that staff share with the students.
-func defaultOperator() Operator { return Operator{IdleSeconds: 90, Corner: true, Key: "f12"} }
+func defaultOperator() Operator { return Operator{IdleSeconds: 90, Corner: true, Key: "f12", Checklist: true} }
 
 // OperatorKeys are the keys that may ask for the PIN.
 func OperatorKeys() []string {

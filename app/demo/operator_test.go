@@ -53,6 +53,10 @@ func (s *site) openPage(pin string) {
 	s.expect("the PIN pad", field("operator", "pin"))
 	s.typePIN(pin)
 	s.expect("the operator page", field("operator", "open"))
+	s.do(s.settled)
+	if s.target("checklist").ID != "" { // the first to unlock today, and nobody is seated
+		s.tapAll("staff-back")
+	}
 }
 
 // tapAll taps buttons one after the other.

@@ -272,3 +272,34 @@ func TestGoldenStaff(t *testing.T) {
 	v.say(booth.HouseChanged{Status: sampleStatus(false), Day: booth.DayNumbers{Saved: 127, Pending: 3, InReview: 41, Approved: 80, Rejected: 3, LastSaved: sampleNow}}).holds("staff-home")
 	v.do(booth.OpenPage{Page: booth.PageMenu}).holds("staff-menu")
 }
+
+// TestGoldenChecklist begins a day: a red line is let be with a reason, and the
+// day begins.
+func TestGoldenChecklist(t *testing.T) {
+	v := newVisitor(t, booth.Config{Operator: booth.OperatorConfig{Checklist: true}})
+	v.say(booth.PlateChanged{Plate: booth.PlateView{ID: "p", TakenAt: v.b.now}})
+	v.do(booth.OpenOperator{}).say(booth.PINChecked{Token: last[booth.CheckPIN](v).Token, Query: true}).do(booth.Unlock{PIN: "4071"})
+	v.say(booth.PINChecked{Token: last[booth.CheckPIN](v).Token, OK: true, Staff: booth.Staff{ID: "li", Role: booth.RoleOperator}}).holds("checklist-looking")
+	status := sampleStatus(false)
+	status = append(status[:2:2], status[3:]...) // the light's line is the machine's own
+	start := []booth.StatusLine{
+		{ID: "pin", Title: booth.Text{ZH: "PIN", EN: "PINs"}, Lamp: booth.Lamp{Level: booth.OK, Text: booth.Text{ZH: "3 人有 PIN", EN: "3 people have one"}}},
+		{ID: "sound", Title: booth.Text{ZH: "声音", EN: "Sound"}, Lamp: booth.Lamp{Level: booth.Warn, Text: booth.Text{ZH: "音量是 0。", EN: "The volume is 0."}}},
+	}
+	status[0].Lamp = booth.Lamp{Level: booth.Bad, Text: booth.Text{ZH: "相机断开", EN: "Camera away"}}
+	v.say(booth.HouseChanged{Status: status, Start: start}).holds("checklist-red")
+	v.do(booth.ToggleLang{}).holds("checklist-red-en").do(booth.ToggleLang{})
+	v.b.take()
+	v.b.now = v.b.now.Add(time.Second)
+	v.b.tap(t, "reason-reported")
+	v.do(v.b.take()...).holds("checklist-excused")
+	v.b.now = v.b.now.Add(time.Second)
+	v.b.tap(t, "start-row-d")
+	v.do(v.b.take()...).holds("checklist-other-line")
+	v.b.now = v.b.now.Add(time.Second)
+	v.b.tap(t, "day-begin")
+	v.do(v.b.take()...)
+	if p := v.m.View().Operator.Page; p != booth.PageHome {
+		t.Errorf("the day began and the page is %q", p)
+	}
+}

@@ -154,10 +154,10 @@ func checkText(t *testing.T, b *testBench, where string, size fyne.Size) {
 	}
 }
 
-// chosenCard says that a button carries its text on top: the list of records
-// and the frames of a burst.
+// chosenCard says that a button carries its text on top: the list of records,
+// the frames of a burst, the rows of a table that are pressed.
 func chosenCard(b *button) bool {
-	return strings.HasPrefix(b.id, "choose-") || strings.HasPrefix(b.id, "frame-")
+	return strings.HasPrefix(b.id, "choose-") || strings.HasPrefix(b.id, "frame-") || strings.Contains(b.id, "-row-")
 }
 
 func TestTargetsAreInsideTheWindowApartAndUnique(t *testing.T) {

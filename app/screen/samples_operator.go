@@ -76,6 +76,9 @@ func operatorSamples(base, visit booth.View, crowded bool) []Sample {
 		o.Can = booth.Allowed{Override: true, Manual: true, Compare: true, Payment: true, Abandon: true, Erase: true, Sync: true}
 	})
 	add("40-day", idle, func(o *booth.OperatorView) { o.Page, o.Report, o.Notice = booth.PageDay, sampleDay(crowded), nil })
+	add("46-start", idle, func(o *booth.OperatorView) {
+		o.Page, o.Checklist, o.Notice = booth.PageChecklist, sampleChecklist(crowded), nil
+	})
 	for _, name := range []string{"39-camera", "39-camera-shot", "39-camera-away"} {
 		add(name, idle, func(o *booth.OperatorView) {
 			o.Page, o.Camera = booth.PageCamera, sampleCamera(name, crowded)

@@ -21,6 +21,7 @@ type staffEntry struct {
 // page adds its line here, and its samples to staffSamples.
 func staffEntries() []staffEntry {
 	return []staffEntry{
+		{page: booth.PageChecklist, icon: "ok", name: booth.Text{ZH: "开工检查", EN: "Start of the day"}, about: booth.Text{ZH: "相机、灯、磁盘、名单、声音", EN: "Camera, light, disk, roster"}, make: newChecklistPage},
 		{page: booth.PageDay, icon: "flag", name: booth.Text{ZH: "今天", EN: "Today"}, about: booth.Text{ZH: "对账、快慢、重拍原因、日报", EN: "Reconciled, speed, retakes, report"}, make: newDayPage},
 		{page: booth.PageCamera, icon: "camera", name: booth.Text{ZH: "相机", EN: "Camera"}, about: booth.Text{ZH: "画面、设置、试拍、诊断", EN: "Picture, settings, test shot"}, make: newCameraPage},
 		{page: booth.PageSync, icon: "cloud", name: booth.Text{ZH: "同步", EN: "Exchange"}, about: booth.Text{ZH: "待传、最后的错误、立即重试", EN: "Queue, last error, try now"}, make: newSyncPage},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
 	"github.com/yunzhao-station/yunzhao/app/config"
+	"github.com/yunzhao-station/yunzhao/app/host"
 	"github.com/yunzhao-station/yunzhao/pipeline"
 	"github.com/yunzhao-station/yunzhao/sync/durable"
 	"github.com/yunzhao-station/yunzhao/sync/outbox"
@@ -38,8 +39,13 @@ const clockOff = 2 * time.Minute
 func (s *Station) operatorConfig() (booth.OperatorConfig, error) {
 	c := booth.OperatorConfig{
 		Idle: config.Seconds(s.p.Config.Operator.IdleSeconds), ManualPIN: s.p.Config.Operator.ManualPIN, Standing: s.p.Standing,
+		Checklist: s.p.Config.Operator.Checklist && !s.p.Demo,
 	}
-	_, err := os.Stat(filepath.Join(s.p.DataDir, runningFile))
+	var err error
+	if c.Begun, err = s.dayBegun(); err != nil {
+		return c, err
+	}
+	_, err = os.Stat(filepath.Join(s.p.DataDir, runningFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	}
@@ -172,24 +178,28 @@ func (s *Station) refreshStaff(lamps booth.Lamps, online uplink.Status) {
 	if v := s.machine.View().Operator; v == nil || !v.Unlocked {
 		return
 	}
-	status := s.statusLines(lamps, online, time.Now())
+	synced, err := host.ClockSynchronised()
+	if err != nil {
+		s.log.Warn("clock", "err", err)
+	}
+	status := s.statusLines(lamps, online, synced, time.Now())
 	if s.machine.View().Operator.Page == booth.PageSync {
 		s.refreshSync(lamps.Central, online)
 	}
 	s.work.Go(func() {
-		s.inputs <- booth.HouseChanged{Status: status, Day: dayNumbers(s.p.Outbox.List(), time.Now())}
+		s.inputs <- booth.HouseChanged{Status: status, Day: dayNumbers(s.p.Outbox.List(), time.Now()), Start: s.startLines()}
 	})
 }
 
 // statusLines says in words how everything stands that staff look after.
-func (s *Station) statusLines(lamps booth.Lamps, online uplink.Status, now time.Time) []booth.StatusLine {
+func (s *Station) statusLines(lamps booth.Lamps, online uplink.Status, synced bool, now time.Time) []booth.StatusLine {
 	return []booth.StatusLine{
 		{ID: "camera", Title: booth.Text{ZH: "相机", EN: "Camera"}, Lamp: lamps.Camera},
 		{ID: "plate", Title: booth.Text{ZH: "空背景", EN: "Backdrop"}, Lamp: lamps.Plate},
 		{ID: "disk", Title: booth.Text{ZH: "磁盘", EN: "Disk"}, Lamp: diskWords(lamps.Disk, s.p.Outbox.Stats().FreeBytes)},
 		{ID: "outbox", Title: booth.Text{ZH: "待传照片", EN: "To send"}, Lamp: lamps.Outbox},
 		{ID: "central", Title: booth.Text{ZH: "审核中心", EN: "Central"}, Lamp: centralWords(lamps.Central, online, now)},
-		{ID: "clock", Title: booth.Text{ZH: "时钟", EN: "Clock"}, Lamp: clockLamp(online)},
+		{ID: "clock", Title: booth.Text{ZH: "时钟", EN: "Clock"}, Lamp: clockLamp(online, synced)},
 		{ID: "roster", Title: booth.Text{ZH: "名单", EN: "Roster"}, Lamp: rosterLamp(s.p.Roster.Count(), online.LastHeard, now)},
 		{ID: "audit", Title: booth.Text{ZH: "审计日志", EN: "Audit log"}, Lamp: s.auditLamp()},
 	}
@@ -212,10 +222,13 @@ func centralWords(l booth.Lamp, st uplink.Status, now time.Time) booth.Lamp {
 	return l
 }
 
-// clockLamp compares with central's clock, the only other one there is.
-func clockLamp(st uplink.Status) booth.Lamp {
+// clockLamp compares with central's clock; before central was heard, a clock that
+// follows a time server (synced) is as good.
+func clockLamp(st uplink.Status, synced bool) booth.Lamp {
 	off := st.Offset.Abs()
 	switch {
+	case st.LastHeard.IsZero() && synced:
+		return booth.Lamp{Level: booth.OK, Text: booth.Text{ZH: "与时间服务器同步", EN: "Follows a time server"}}
 	case st.LastHeard.IsZero():
 		return booth.Lamp{Level: booth.Note, Text: booth.Text{ZH: "还没有与中心对过", EN: "Not compared with central yet"}}
 	case off > clockOff:

@@ -339,9 +339,10 @@ func TestStatusInWords(t *testing.T) {
 		level booth.Level
 		says  string
 	}{
-		"clock unknown": {clockLamp(uplink.Status{}), booth.Note, "还没有"},
-		"clock right":   {clockLamp(uplink.Status{LastHeard: now, Offset: -time.Minute}), booth.OK, "一致"},
-		"clock behind":  {clockLamp(uplink.Status{LastHeard: now, Offset: -5 * time.Minute}), booth.Bad, "300 秒"},
+		"clock unknown": {clockLamp(uplink.Status{}, false), booth.Note, "还没有"},
+		"clock synced":  {clockLamp(uplink.Status{}, true), booth.OK, "时间服务器"},
+		"clock right":   {clockLamp(uplink.Status{LastHeard: now, Offset: -time.Minute}, false), booth.OK, "一致"},
+		"clock behind":  {clockLamp(uplink.Status{LastHeard: now, Offset: -5 * time.Minute}, true), booth.Bad, "300 秒"},
 		"no roster":     {rosterLamp(0, now, now), booth.Bad, "没有"},
 		"old roster":    {rosterLamp(120, now.Add(-50*time.Hour), now), booth.Warn, "2 天前"},
 		"fresh roster":  {rosterLamp(120, now.Add(-5*time.Second), now), booth.OK, "刚刚"},
