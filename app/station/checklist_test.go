@@ -58,15 +58,10 @@ func TestStartLampsSayHowItStands(t *testing.T) {
 	}
 }
 
-// The checklist of a real station: its lamps, a reason, the day begun, and what a
-// restart remembers of it.
-func TestChecklistOfARealStation(t *testing.T) {
-	r := newRig(t)
-	v := r.unlock("4071")
-	if v.Operator.Page != booth.PageChecklist {
-		t.Fatalf("the first to unlock finds page %q", v.Operator.Page)
-	}
-	v = r.wait("the lines", func(v booth.View) bool { return v.Operator.Checklist != nil && len(v.Operator.Checklist.Items) >= 11 })
+// beginDay ends the checklist that is open, with a reason for what is red.
+func (r *rig) beginDay() {
+	r.t.Helper()
+	v := r.wait("the lines", func(v booth.View) bool { return v.Operator.Checklist != nil && len(v.Operator.Checklist.Items) >= 11 })
 	for _, it := range v.Operator.Checklist.Items {
 		if it.Lamp.Level == booth.Bad {
 			r.st.Send(booth.ExcuseCheck{ID: it.ID, Reason: "approved"})
@@ -75,6 +70,17 @@ func TestChecklistOfARealStation(t *testing.T) {
 	r.wait("nothing red", func(v booth.View) bool { return v.Operator.Checklist.Ready() })
 	r.st.Send(booth.BeginDay{})
 	r.wait("the home page", func(v booth.View) bool { return v.Operator.Page == booth.PageHome })
+}
+
+// The checklist of a real station: its lamps, a reason, the day begun, and what a
+// restart remembers of it.
+func TestChecklistOfARealStation(t *testing.T) {
+	r := newRig(t)
+	v := r.unlock("4071")
+	if v.Operator.Page != booth.PageChecklist {
+		t.Fatalf("the first to unlock finds page %q", v.Operator.Page)
+	}
+	r.beginDay()
 	if e := r.audited(booth.EventDayBegun); len(e) != 1 || e[0].By == "" {
 		t.Fatalf("on record: %+v", e)
 	}

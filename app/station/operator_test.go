@@ -177,6 +177,7 @@ func TestStaffFromPINToShutDown(t *testing.T) {
 			t.Errorf("%s says too little: %+v", l.ID, l)
 		}
 	}
+	r.beginDay() // or the lock screen would lead to the checklist
 	r.st.Send(booth.SyncNow{})
 	r.st.Send(booth.PurgeNow{})
 	r.wait("the purge's outcome", func(v booth.View) bool {
