@@ -26,8 +26,8 @@ func limitMemory() {
 // larger frame or another photo at the same time needs. Left to itself the
 // collector would let garbage grow to as much again.
 const (
-	photoHeap    = 22 << 20
-	photoPerWork = 68 << 20
+	photoHeap    = 44 << 20
+	photoPerWork = 46 << 20
 	photoPerByte = 2 // of a frame's pixels beyond 1080p's
 	fullHD       = 4 * 1920 * 1080
 )
