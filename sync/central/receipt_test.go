@@ -34,7 +34,13 @@ func paidPhone(t *testing.T, w *world, k *kiosk, st wire.Student, session ulid.U
 // receiptOn reads the picture on the phone as the booth's camera would.
 func receiptOn(t *testing.T, b *browser) string {
 	t.Helper()
-	b.want(200, b.get("/m/receipt.png"))
+	return codeOn(t, b, "/m/receipt.png")
+}
+
+// codeOn reads a picture of a code off one of the phone's pages.
+func codeOn(t *testing.T, b *browser, path string) string {
+	t.Helper()
+	b.want(200, b.get(path))
 	if h := b.resp.Header; h.Get("Content-Type") != "image/png" || h.Get("Cache-Control") != "no-store" {
 		t.Fatalf("headers %v", h)
 	}

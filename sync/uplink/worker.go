@@ -149,11 +149,11 @@ type Worker struct {
 	// Under mu.
 	noConnection bool
 	slot         uint64             // as it is kept under cursorSlot
-	restored     uint64             // the new name of central's store while its news are taken from the start
 	notBefore    time.Time          // central asked for a pause until then
 	abort        context.CancelFunc // ends the exchange that runs; nil = none
 
 	// Under busy.
+	restored    uint64 // the new name of central's store while its news are taken from the start
 	rosterNext  time.Time
 	confirmNext time.Time
 	eraseNext   map[string]time.Time // packet → not before
