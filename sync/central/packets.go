@@ -17,6 +17,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/yunzhao-station/yunzhao/sync/durable"
 	"github.com/yunzhao-station/yunzhao/sync/packet"
 	"github.com/yunzhao-station/yunzhao/sync/wire"
 )
@@ -109,7 +110,7 @@ func (s *Server) appendUpload(ctx context.Context, p Packet, body []byte) (Packe
 		return p, fmt.Errorf("central: upload: %w", err)
 	}
 	if p.Offset == 0 {
-		if err := syncDir(filepath.Join(s.dir, dirUploads)); err != nil {
+		if err := durable.SyncDir(filepath.Join(s.dir, dirUploads)); err != nil {
 			return p, fmt.Errorf("central: upload: %w", err)
 		}
 	}
@@ -176,7 +177,7 @@ func (s *Server) finishUpload(ctx context.Context, id string) (wire.Signed, erro
 		}
 	}
 	for _, d := range []string{dirPackets, dirUploads} {
-		if err := syncDir(filepath.Join(s.dir, d)); err != nil {
+		if err := durable.SyncDir(filepath.Join(s.dir, d)); err != nil {
 			return wire.Signed{}, fmt.Errorf("central: store packet: %w", err)
 		}
 	}

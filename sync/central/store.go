@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/yunzhao-station/yunzhao/sync/durable"
 	"github.com/yunzhao-station/yunzhao/sync/wire"
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -92,7 +93,7 @@ func openIndex(dir string) (db *bolt.DB, err error) {
 		if err := os.Rename(tmp, path); err != nil {
 			return nil, fmt.Errorf("central: create index: %w", err)
 		}
-		if err := syncDir(dir); err != nil {
+		if err := durable.SyncDir(dir); err != nil {
 			return nil, fmt.Errorf("central: create index: %w", err)
 		}
 	}
@@ -137,14 +138,6 @@ func epochOf(tx *bolt.Tx) uint64 {
 		return binary.BigEndian.Uint64(b)
 	}
 	return 0
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // joinKey joins parts with a zero byte. No part contains one: ids are made by
