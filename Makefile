@@ -146,6 +146,13 @@ bench-preview: ## 预览与相机的开销、延迟 / what preview and camera co
 	$(GO) test -run '^$$' -bench '^BenchmarkFrame$$' -benchtime 5s ./camera/helper/
 	$(call benchmark,./pipeline/codec/,.)
 
+.PHONY: bench-visit
+bench-visit: ## 扫码枪学生从“下一位”到“已保存”：每一步、点几次、启动、CPU / a visit step by step, taps, start, idle CPU; 8 min (DOCS=1 writes docs/visit.md)
+	@.ci/deps run
+	@$(MAKE) --no-print-directory binaries
+	YUNZHAO_BENCH=1 YUNZHAO_E2E=1 YUNZHAO_DOCS=$(DOCS) YUNZHAO_BIN=$(CURDIR)/bin/yunzhao YUNZHAO_CENTRAL_BIN=$(CURDIR)/bin/yunzhao-central \
+		$(GO) test -tags $(TAGS) -count=1 -v -run '^TestVisits$$' -timeout 30m ./app/demo/
+
 .PHONY: soak
 soak: ## 相机：模拟 30 分钟、1000 次拍摄、1000 次重启 / the camera for 30 simulated minutes, 1,000 shots, 1,000 restarts
 	@.ci/deps build

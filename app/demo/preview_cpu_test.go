@@ -24,11 +24,13 @@ func TestPreviewCPU(t *testing.T) {
 	}
 	s := newSite(t, "[times]\npose_s = 300\n[capture]\nauto = false\n")
 	who := s.student(wire.PayNone, 0)
-	idle := s.load()
+	idle, err := s.load(s.within())
+	s.must("watch", err)
 	s.do(s.tapped("start", "identify"), func(ctx context.Context) error { return s.typeNumber(ctx, who.IDNumber) }, s.tapped("submit", "eligible"), s.agree)
 	s.expect("the mirror", func(st remote.State) bool { return st.State == "framing" && frames(st) > 30 })
 	before := s.expect("the mirror", field("state", "framing"))
-	mirror := s.load()
+	mirror, err := s.load(s.within())
+	s.must("watch", err)
 	after := s.expect("the mirror", field("state", "framing"))
 	fmt.Printf("\n| 整个程序 / the whole kiosk, 1280×800, software OpenGL, simulated camera included | 一个核的占比 / of one core |\n|---|---|\n")
 	fmt.Printf("| 首页 / welcome | %.0f %% |\n| 镜子，%.1f 帧每秒 / mirror, frames a second | %.0f %% |\n", 100*idle, float64(frames(after)-frames(before))/watched.Seconds(), 100*mirror)
@@ -47,23 +49,31 @@ func frames(st remote.State) uint64 {
 }
 
 // load is the part of one core that the kiosk takes for a while.
-func (s *site) load() float64 {
-	s.t.Helper()
-	before, began := s.ticks(), time.Now()
-	s.must("watch", pause(s.within(), watched))
+func (d *desk) load(ctx context.Context) (float64, error) {
+	before, err := d.ticks()
+	if err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	if err := pause(ctx, watched); err != nil {
+		return 0, err
+	}
+	after, err := d.ticks()
 	const perSecond = 100 // USER_HZ of every Linux that Go runs on
-	return float64(s.ticks()-before) / perSecond / time.Since(began).Seconds()
+	return float64(after-before) / perSecond / time.Since(began).Seconds(), err
 }
 
 // ticks is the processor time that the kiosk has used.
-func (s *site) ticks() (n uint64) {
-	s.t.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Process.Pid))
-	s.must("read the process's times", err)
+func (d *desk) ticks() (uint64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.process.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("read the kiosk's processor time: %w", err)
+	}
 	_, rest, _ := strings.Cut(string(data), ") ")
-	var user, system uint64
 	fields := strings.Fields(rest) // from the third on
-	_, err = fmt.Sscan(fields[11]+" "+fields[12], &user, &system)
-	s.must("read the process's times", err)
-	return user + system
+	var user, system uint64
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		return 0, fmt.Errorf("read the kiosk's processor time: %w", err)
+	}
+	return user + system, nil
 }
