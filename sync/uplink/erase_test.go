@@ -104,6 +104,7 @@ func (c *campus) captureOf(d *desk, ref string) string {
 }
 
 func TestAnErasedPacketIsGoneOnBothSides(t *testing.T) {
+	t.Parallel()
 	c := newCampus(t)
 	d := newDesk(t, c)
 	st := c.free(0)
@@ -139,6 +140,7 @@ func TestAnErasedPacketIsGoneOnBothSides(t *testing.T) {
 }
 
 func TestAnUnsentPacketIsErasedAtOnceAndRefusedLater(t *testing.T) {
+	t.Parallel()
 	c := newCampus(t)
 	d := newDesk(t, c)
 	id := d.shoot(c.free(0))
@@ -180,6 +182,7 @@ func TestAnUnsentPacketIsErasedAtOnceAndRefusedLater(t *testing.T) {
 // The station or central is killed between any two steps of an erasure: the
 // same request brings it to its end.
 func TestAnErasureSurvivesKillsAtEachStep(t *testing.T) {
+	t.Parallel()
 	abort := func(when func(r *http.Request) bool, before bool) func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			if !when(r) {
@@ -249,6 +252,7 @@ func (discard) Write(b []byte) (int, error) { return len(b), nil }
 func (discard) WriteHeader(int)             {}
 
 func TestAnApprovedPhotoIsErasedByAPersonOnly(t *testing.T) {
+	t.Parallel()
 	for _, erase := range []bool{true, false} {
 		c := newCampus(t)
 		d := newDesk(t, c)
@@ -295,6 +299,7 @@ func TestAnApprovedPhotoIsErasedByAPersonOnly(t *testing.T) {
 
 // Requests that the station did not make, or about what is not its own.
 func TestForgedErasuresAreRefused(t *testing.T) {
+	t.Parallel()
 	c := newCampus(t)
 	d := newDesk(t, c)
 	id := d.shoot(c.free(0))

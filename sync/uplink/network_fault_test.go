@@ -64,7 +64,7 @@ func newStorm(t *testing.T) *storm {
 	if c.demo, err = c.srv.SeedDemo(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if s.students, err = c.srv.AddDemoStudents(t.Context(), 599); err != nil {
+	if s.students, err = c.srv.AddDemoStudents(t.Context(), scale(29, 599)); err != nil {
 		t.Fatal(err)
 	}
 	u, err := url.Parse(hs.URL)
@@ -208,6 +208,7 @@ func (d *desk) shootLarge(st wire.Student) ulid.ULID { return d.shootPicture(st,
 // TestResetAtEveryByte breaks the connection after each byte of a small upload
 // on its way up, and of the answer on its way down.
 func TestResetAtEveryByte(t *testing.T) {
+	t.Parallel()
 	s := newStorm(t)
 	s.save(false)
 	measured := s.w.up.Load()
@@ -217,7 +218,7 @@ func TestResetAtEveryByte(t *testing.T) {
 	_ = s.attempt(time.Minute)
 	request := (idle - measured) - (s.w.up.Load() - idle) + 600 // and the declaration: a little past the end
 	const answer = 1200                                         // an acknowledgement with its headers, and past it
-	step := int64(scale(97, 1))
+	step := int64(scale(389, 1))
 	for at := int64(0); at < request; at += step {
 		s.save(false)
 		s.w.set(conditions{breakUp: at, breakDown: -1})
@@ -236,12 +237,16 @@ func TestResetAtEveryByte(t *testing.T) {
 	s.verify(fmt.Sprintf("reset after every %d. byte of a small upload and of its answer", step))
 }
 
-// TestResetWithinARealUpload breaks uploads of photos at offsets all over them.
+// TestResetWithinARealUpload breaks uploads of photos at offsets all over them:
+// one anywhere in each of n equal parts, so that chance leaves no part out.
 func TestResetWithinARealUpload(t *testing.T) {
+	t.Parallel()
 	s := newStorm(t)
-	for range scale(3, 500) {
+	const upload = 270_000 // of a photo in its pieces, with their headers
+	n := int64(scale(3, 500))
+	for i := range n {
 		s.save(true)
-		s.w.set(conditions{breakUp: rand.Int64N(310_000), breakDown: -1})
+		s.w.set(conditions{breakUp: (i*upload + rand.Int64N(upload)) / n, breakDown: -1})
 		s.deliver(time.Minute)
 		s.w.set(fair)
 	}
@@ -254,6 +259,7 @@ func TestResetWithinARealUpload(t *testing.T) {
 // TestBadWeather sends batches through networks that are slow, or take a while
 // to end, or swallow everything for some time.
 func TestBadWeather(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name      string
 		c         conditions
@@ -339,8 +345,10 @@ var answers = []struct {
 // TestAnswersThatAreNotCentrals puts each kind of wrong answer in the place of a
 // third of central's.
 func TestAnswersThatAreNotCentrals(t *testing.T) {
+	t.Parallel()
 	for _, a := range answers {
 		t.Run(a.name, func(t *testing.T) {
+			t.Parallel()
 			s := newStorm(t)
 			s.c.setFront(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 				if rand.IntN(3) > 0 {
@@ -352,7 +360,7 @@ func TestAnswersThatAreNotCentrals(t *testing.T) {
 				}
 				a.say(w)
 			})
-			n, batch := scale(6, 525), 25
+			n, batch := scale(3, 525), 25
 			for range (n + batch - 1) / batch {
 				for range min(n, batch) {
 					s.save(false)
@@ -367,6 +375,7 @@ func TestAnswersThatAreNotCentrals(t *testing.T) {
 // TestKilledAtEveryStep kills and starts central before or after each request
 // of an exchange, one after the other.
 func TestKilledAtEveryStep(t *testing.T) {
+	t.Parallel()
 	s := newStorm(t)
 	for n := range scale(12, 400) {
 		s.save(false)
@@ -391,6 +400,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 // TestStationStopsAnywhere: the station is stopped while it sends, wherever it
 // then stands.
 func TestStationStopsAnywhere(t *testing.T) {
+	t.Parallel()
 	s := newStorm(t)
 	for range scale(6, 400) {
 		s.save(false)

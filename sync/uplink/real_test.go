@@ -254,6 +254,7 @@ func (c *campus) free(n int) wire.Student {
 }
 
 func TestEnrolWithTheRealCentral(t *testing.T) {
+	t.Parallel()
 	c := newCampus(t)
 	oneTime, print16, _ := strings.Cut(c.demo.EnrolCode, ".")
 	// Somebody in between who passes everything on, but answers with a key of
@@ -334,6 +335,7 @@ func serve(t *testing.T, h http.Handler) string {
 }
 
 func TestRosterOfSeveralPagesFromTheRealCentral(t *testing.T) {
+	t.Parallel()
 	c := newCampus(t)
 	d := newDesk(t, c)
 	var csv strings.Builder
@@ -420,11 +422,12 @@ func TestRosterOfSeveralPagesFromTheRealCentral(t *testing.T) {
 // Every piece of an upload is cut off once, half of them before central took
 // it and half after, and central is killed and started each time.
 func TestUploadThroughEveryKindOfBreakHappensOnce(t *testing.T) {
+	t.Parallel()
 	c := newCampus(t)
 	d := newDesk(t, c)
 	d.exchange()
 	id := d.shoot(c.free(0))
-	d.params.Piece = 257
+	d.params.Piece = 611
 	e := d.want(id, outbox.Saved)
 	pieces := int(e.Size+d.params.Piece-1) / int(d.params.Piece)
 
@@ -478,6 +481,7 @@ func TestUploadThroughEveryKindOfBreakHappensOnce(t *testing.T) {
 }
 
 func TestVerdictsReachTheDesk(t *testing.T) {
+	t.Parallel()
 	c := newCampus(t)
 	d := newDesk(t, c)
 	good, bad := d.shoot(c.free(0)), d.shoot(c.free(1))
@@ -518,6 +522,7 @@ func TestVerdictsReachTheDesk(t *testing.T) {
 // Central's disk dies and last night's backup takes its place. What it had
 // signed for since is sent again, since the desk still has it.
 func TestCentralRestoredFromABackup(t *testing.T) {
+	t.Parallel()
 	c := newCampus(t)
 	d := newDesk(t, c)
 	early := d.shoot(c.free(0))
@@ -570,6 +575,7 @@ func TestCentralRestoredFromABackup(t *testing.T) {
 }
 
 func TestARevokedStationKnowsIt(t *testing.T) {
+	t.Parallel()
 	c := newCampus(t)
 	d := newDesk(t, c)
 	id := d.shoot(c.free(0))
@@ -588,6 +594,7 @@ func TestARevokedStationKnowsIt(t *testing.T) {
 }
 
 func TestAStoppedExchangeLeavesNoTrace(t *testing.T) {
+	t.Parallel()
 	c := newCampus(t)
 	d := newDesk(t, c)
 	id := d.shoot(c.free(0))
@@ -618,6 +625,7 @@ func TestAStoppedExchangeLeavesNoTrace(t *testing.T) {
 
 // A phone's doings are asked for while a long upload runs.
 func TestClaimDoesNotWaitForAnUpload(t *testing.T) {
+	t.Parallel()
 	c := newCampus(t)
 	d := newDesk(t, c)
 	d.shoot(c.free(0))

@@ -38,6 +38,7 @@ func (c *campus) recoveryIdentity() age.Identity {
 // was uploaded since then, and acknowledged, is offered again by its station
 // and nothing is lost, doubled or reviewed under another name.
 func TestARestoredCentralGetsEverythingAgain(t *testing.T) {
+	t.Parallel()
 	c := newCampus(t)
 	d := newDesk(t, c)
 	d.exchange()
@@ -109,6 +110,7 @@ func TestARestoredCentralGetsEverythingAgain(t *testing.T) {
 
 // What was purged meanwhile cannot come again, and is counted.
 func TestReofferCountsWhatIsGone(t *testing.T) {
+	t.Parallel()
 	c := newCampus(t)
 	d := newDesk(t, c)
 	kept, gone := d.shoot(c.free(0)), d.shoot(c.free(1))

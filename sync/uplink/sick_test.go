@@ -23,6 +23,7 @@ import (
 )
 
 func TestOneSickPartDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
 	for _, sick := range []string{"/v1/roster", "/v1/verdicts"} {
 		for _, status := range []int{400, 404, 500, 502} {
 			t.Run(fmt.Sprint(sick, status), func(t *testing.T) {
@@ -54,6 +55,7 @@ func TestOneSickPartDoesNotStopTheOthers(t *testing.T) {
 // Whatever central (or a proxy) says about one packet, the next one is sent,
 // and the first goes to the end of the line.
 func TestOneBadPacketStopsNobodyElse(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		status int
 		code   string
@@ -113,6 +115,7 @@ func TestOneBadPacketStopsNobodyElse(t *testing.T) {
 }
 
 func TestAHeldPacketIsAskedAboutMoreAndMoreSeldom(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, overHTTP(t, c), c, nil)
 	id := r.commit(1)
@@ -139,6 +142,7 @@ func TestAHeldPacketIsAskedAboutMoreAndMoreSeldom(t *testing.T) {
 // A declaration that central cannot read is taken apart until the packet that
 // it stumbles over is alone.
 func TestADeclarationIsHalved(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, overHTTP(t, c), c, nil)
 	var ids []ulid.ULID
@@ -176,6 +180,7 @@ func TestADeclarationIsHalved(t *testing.T) {
 }
 
 func TestAnswersThatLeaveAPacketOut(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, overHTTP(t, c), c, nil)
 	out, in := r.commit(1), r.commit(1)
@@ -200,6 +205,7 @@ func TestAnswersThatLeaveAPacketOut(t *testing.T) {
 }
 
 func TestAWrongClockHoldsNobodyBack(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, overHTTP(t, c), c, nil)
 	right := r.now
@@ -222,6 +228,7 @@ func TestAWrongClockHoldsNobodyBack(t *testing.T) {
 
 // A broken entry in central's feed is passed over, not waited for.
 func TestTheFeedGoesOnPastWhatIsNotRight(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, overHTTP(t, c), c, nil)
 	id := r.commit(1)
@@ -256,6 +263,7 @@ func TestTheFeedGoesOnPastWhatIsNotRight(t *testing.T) {
 // Central comes back from a backup that knows nothing of what it had signed
 // for: everything is offered again, and the list is fetched whole.
 func TestARestoredCentralGetsEverythingAgain(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, overHTTP(t, c), c, nil)
 	lost, kept := r.commit(1), r.commit(1)
@@ -328,6 +336,7 @@ func TestARestoredCentralGetsEverythingAgain(t *testing.T) {
 
 // The word about a stored packet was lost: it is asked for.
 func TestAStoredPacketIsNotForgotten(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, overHTTP(t, c), c, nil)
 	id := r.commit(1)
@@ -358,6 +367,7 @@ func TestAStoredPacketIsNotForgotten(t *testing.T) {
 }
 
 func TestFeedsThatNeverEnd(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]http.HandlerFunc{
 		"/v1/verdicts in circles": func(w http.ResponseWriter, r *http.Request) {
 			next := uint64(5)
@@ -387,6 +397,7 @@ func TestFeedsThatNeverEnd(t *testing.T) {
 
 // A GET that net/http repeated by itself carries a used nonce.
 func TestAReplayIsSignedAnew(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, overHTTP(t, c), c, nil)
 	first := true
@@ -408,6 +419,7 @@ func TestAReplayIsSignedAnew(t *testing.T) {
 }
 
 func TestACookieOfAPortalIsNotKept(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, overHTTP(t, c), c, nil)
 	c.setHook(func(w http.ResponseWriter, req *http.Request) bool {
@@ -430,6 +442,7 @@ type failing struct{ err error }
 func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
 
 func TestAnotherCertificateIsAProblemForAPerson(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, "https://central.test", c, direct{c})
 	r.params.Transport = failing{ErrPin}

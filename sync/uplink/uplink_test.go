@@ -27,6 +27,7 @@ import (
 )
 
 func TestTheWholeWay(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	c.pages = []wire.RosterDelta{
 		{StationID: stationID, Full: true, Cursor: 10, More: true, Upsert: []wire.Student{{Ref: "a", Batch: "b", StudentNo: "1"}}},
@@ -87,7 +88,9 @@ func answer(path string, f func(w http.ResponseWriter, r *http.Request)) func(ht
 }
 
 func TestNothingButCentralsSignatureIsASuccess(t *testing.T) {
+	t.Parallel()
 	paths := []string{"/v1/heartbeat", "/v1/roster", "/v1/packets:declare", "/v1/packets/", "/v1/verdicts"}
+	endless := []byte(`"` + strings.Repeat("x", maxAnswer) + `"`)
 	everything := map[string]any{ // valid in itself for every path
 		"station_id": stationID, "offset": 1 << 20, "stage": "stored", "cursor": 9, "full": true,
 	}
@@ -99,12 +102,15 @@ func TestNothingButCentralsSignatureIsASuccess(t *testing.T) {
 		"redirect to a login page": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/login", http.StatusFound)
 		},
-		"empty 200":        func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "application/json") },
-		"204":              func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
-		"unsigned JSON":    func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, everything) },
-		"JSON as text":     func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"type":"hello"}`) },
-		"array":            func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, []int{1}) },
-		"endless answer":   func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, strings.Repeat("x", maxAnswer)) },
+		"empty 200":     func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "application/json") },
+		"204":           func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"unsigned JSON": func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, everything) },
+		"JSON as text":  func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"type":"hello"}`) },
+		"array":         func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, []int{1}) },
+		"endless answer": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(endless)
+		},
 		"connection reset": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"cut short": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
@@ -182,6 +188,7 @@ func typeFor(r *http.Request) string {
 }
 
 func TestAcksThatDoNotFit(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name   string
 		change func(a *wire.Ack)
@@ -232,6 +239,7 @@ func TestAcksThatDoNotFit(t *testing.T) {
 }
 
 func TestUploadGoesOnWhereItBroke(t *testing.T) {
+	t.Parallel()
 	// 600 KB are five pieces; the connection breaks before or after each one.
 	for _, restart := range []bool{false, true} {
 		for broken := 1; broken <= 5; broken++ {
@@ -287,6 +295,7 @@ func TestUploadGoesOnWhereItBroke(t *testing.T) {
 }
 
 func TestOffsetMismatchIsDeclaredAgain(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, overHTTP(t, c), c, nil)
 	id := r.commit(300)
@@ -314,6 +323,7 @@ func TestOffsetMismatchIsDeclaredAgain(t *testing.T) {
 }
 
 func TestConflictIsAnAlarmAndStopsNobodyElse(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, overHTTP(t, c), c, nil)
 	bad, good := r.commit(1), r.commit(1)
@@ -342,6 +352,7 @@ func TestConflictIsAnAlarmAndStopsNobodyElse(t *testing.T) {
 }
 
 func TestManyAlarmsAreOneCode(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, overHTTP(t, c), c, nil)
 	for range 40 {
@@ -368,6 +379,7 @@ func TestManyAlarmsAreOneCode(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		code    string
 		status  int
@@ -438,6 +450,7 @@ func (b brokenRoster) Cursor() uint64               { return 0 }
 func (b brokenRoster) Apply(wire.RosterDelta) error { return b.err }
 
 func TestAFullDiskIsNotAnAbsentCentral(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, overHTTP(t, c), c, nil)
 	full := errors.New("no space left on device")
@@ -452,6 +465,7 @@ func TestAFullDiskIsNotAnAbsentCentral(t *testing.T) {
 }
 
 func TestEnroll(t *testing.T) {
+	t.Parallel()
 	fingerprint := keys.Fingerprint(centralKey.Public().(ed25519.PublicKey))
 	for _, tc := range []struct {
 		name, code string
@@ -508,6 +522,7 @@ func TestAddresses(t *testing.T) {
 }
 
 func TestPin(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	srv := httptest.NewUnstartedServer(c)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // the refused handshake is meant
@@ -662,6 +677,7 @@ func TestWatchNetworkEndsWithItsContext(t *testing.T) {
 }
 
 func TestBacklogDoesNotDelayVerdicts(t *testing.T) {
+	t.Parallel()
 	c := newFake(t)
 	r := enrolled(t, overHTTP(t, c), c, nil)
 	for range declareBatch + 5 {
