@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"image"
 	"image/color"
@@ -347,8 +345,7 @@ func (d *deathbed) checkCentral(v verifyResult) {
 			d.t.Errorf("%s at central: %+v %v", p.ID, row, err)
 			continue
 		}
-		b, err := os.ReadFile(filepath.Join(d.centralDir, "packets", p.ID+".pkt"))
-		if sum := sha256.Sum256(b); err != nil || hex.EncodeToString(sum[:]) != p.SHA256 {
+		if err := s.VerifyStored(d.t.Context(), p.ID); err != nil {
 			d.t.Errorf("%s: central's bytes differ (%v)", p.ID, err)
 		}
 	}

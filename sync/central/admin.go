@@ -276,7 +276,7 @@ func (s *Server) SetStationBatches(ctx context.Context, id string, batches []str
 				continue
 			}
 			delete(st.Dropped, b)
-			if err := touchBatch(tx, b); err != nil {
+			if err := s.touchBatch(tx, b); err != nil {
 				return err
 			}
 		}
@@ -300,37 +300,23 @@ func (s *Server) SetStationBatches(ctx context.Context, id string, batches []str
 }
 
 // touchBatch gives every student of a batch a new version.
-func touchBatch(tx *bolt.Tx, batch string) error {
-	rows, err := studentsOf(tx, batch)
+func (s *Server) touchBatch(tx *bolt.Tx, batch string) error {
+	rows, err := s.studentsOf(tx, batch)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		if err := putStudent(tx, r); err != nil {
+		if err := s.putStudent(tx, r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// studentsOf lists the students of a batch that are in the roster.
-func studentsOf(tx *bolt.Tx, batch string) ([]studentRow, error) {
-	var out []studentRow
-	for _, k := range suffixes(tx, bktByDocument, []byte(batch), 0) {
-		ref := k[strings.LastIndexByte(k, 0)+1:]
-		r, err := getJSON[studentRow](tx, bktStudents, []byte(ref))
-		if err != nil {
-			return nil, fmt.Errorf("central: student in index: %w", err)
-		}
-		out = append(out, r)
-	}
-	return out, nil
-}
-
 // Students lists a batch's roster, in the order of document numbers.
 func (s *Server) Students(ctx context.Context, batch string) (out []wire.Student, err error) {
 	err = s.view(ctx, func(tx *bolt.Tx) error {
-		rows, err := studentsOf(tx, batch)
+		rows, err := s.studentsOf(tx, batch)
 		for _, r := range rows {
 			out = append(out, r.Student)
 		}

@@ -397,7 +397,7 @@ func (s *Server) rosterDelta(ctx context.Context, st Station, since uint64) (wir
 		d.Cursor = head
 		c := log.Cursor()
 		for k, ref := c.Seek(seqKey(since + 1)); k != nil; k, ref = c.Next() {
-			row, err := getJSON[studentRow](tx, bktStudents, ref)
+			row, err := s.rosterRow(tx, string(ref))
 			if err != nil {
 				return fmt.Errorf("central: student in roster log: %w", err)
 			}
@@ -423,7 +423,7 @@ func (s *Server) rosterDelta(ctx context.Context, st Station, since uint64) (wir
 			if at <= since {
 				continue
 			}
-			rows, err := studentsOf(tx, b)
+			rows, err := s.studentsOf(tx, b)
 			if err != nil {
 				return err
 			}
@@ -498,6 +498,9 @@ func (s *Server) declare(ctx context.Context, st Station, packets []wire.Declare
 					Stage: StageDeclared, DeclaredAt: s.now().UTC(),
 				}
 				if err := putPacket(tx, p); err != nil {
+					return err
+				}
+				if _, err := s.vault.ensureKey(tx, packetLabel(p.ID)); err != nil {
 					return err
 				}
 				res.State, res.URL = wire.DeclareWant, "/v1/packets/"+d.ID
@@ -663,7 +666,10 @@ func (s *Server) handleClaim(w http.ResponseWriter, r *http.Request, st Station,
 		if c.StudentRef == "" {
 			return nil
 		}
-		row, err := getJSON[studentRow](tx, bktStudents, []byte(c.StudentRef))
+		row, err := s.student(tx, c.StudentRef)
+		if errors.Is(err, ErrNotFound) {
+			return nil // erased meanwhile
+		}
 		if err != nil {
 			return fmt.Errorf("central: student of a claim: %w", err)
 		}

@@ -333,7 +333,7 @@ func TestUploadInPiecesAcrossARestart(t *testing.T) {
 		t.Fatalf("ack: %d %+v", status, ack)
 	}
 	on, err := os.ReadFile(w.s.packetPath(id))
-	if err != nil || !bytes.Equal(on, p.Bytes) {
+	if err != nil || !bytes.Equal(on, w.atRest(p)) {
 		t.Fatalf("stored bytes differ: %v", err)
 	}
 	if _, acks := k.news(); acks[id].Stage != wire.AckOpened {
@@ -469,12 +469,12 @@ func TestPacketsThatAreRefusedAreKept(t *testing.T) {
 func TestCrashBetweenTheSteps(t *testing.T) {
 	for name, crash := range map[string]func(w *world, p *packet.Sealed){
 		"complete upload, not renamed": func(w *world, p *packet.Sealed) {
-			if err := os.WriteFile(w.s.uploadPath(p.ID.String()), p.Bytes, 0o600); err != nil {
+			if err := os.WriteFile(w.s.uploadPath(p.ID.String()), w.atRest(p), 0o600); err != nil {
 				w.t.Fatal(err)
 			}
 		},
 		"renamed, not in the index": func(w *world, p *packet.Sealed) {
-			if err := os.WriteFile(w.s.packetPath(p.ID.String()), p.Bytes, 0o400); err != nil {
+			if err := os.WriteFile(w.s.packetPath(p.ID.String()), w.atRest(p), 0o400); err != nil {
 				w.t.Fatal(err)
 			}
 		},

@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"filippo.io/age"
@@ -100,27 +103,24 @@ func (s *Server) writeBackup(ctx context.Context, w io.Writer) (packets int, err
 		_, err := out.Write(b)
 		return err
 	}
+	// The keys have to be those of the index that goes with them.
+	s.rotating.Lock()
+	unlock := sync.OnceFunc(s.rotating.Unlock)
+	defer unlock()
 	err = s.view(ctx, func(tx *bolt.Tx) error {
+		keys, err := s.keyFiles()
+		unlock()
+		if err != nil {
+			return err
+		}
 		if err := add(backupIndex, tx.Size()); err != nil {
 			return err
 		}
 		if _, err := tx.WriteTo(out); err != nil {
 			return err
 		}
-		list, err := os.ReadDir(filepath.Join(s.dir, dirKeys))
-		if err != nil {
-			return err
-		}
-		for _, d := range list {
-			// The identity that opens the backup stays out of it.
-			if !d.Type().IsRegular() || d.Name() == fileTakeAway || strings.HasPrefix(d.Name(), ".") {
-				continue
-			}
-			b, err := durable.ReadFile(filepath.Join(s.dir, dirKeys, d.Name()), maxKeyFile)
-			if err != nil {
-				return err
-			}
-			if err := addBytes(dirKeys+"/"+d.Name(), b); err != nil {
+		for _, name := range slices.Sorted(maps.Keys(keys)) {
+			if err := addBytes(dirKeys+"/"+name, keys[name]); err != nil {
 				return err
 			}
 		}
@@ -149,8 +149,28 @@ func (s *Server) writeBackup(ctx context.Context, w io.Writer) (packets int, err
 	return packets, errors.Join(out.Close(), enc.Close())
 }
 
+// keyFiles reads all of the keys but the one that opens the backup, which stays
+// out of it.
+func (s *Server) keyFiles() (map[string][]byte, error) {
+	list, err := os.ReadDir(filepath.Join(s.dir, dirKeys))
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]byte{}
+	for _, d := range list {
+		if !d.Type().IsRegular() || d.Name() == fileTakeAway || d.Name() == fileMasterNext || strings.HasPrefix(d.Name(), ".") {
+			continue
+		}
+		if out[d.Name()], err = durable.ReadFile(filepath.Join(s.dir, dirKeys, d.Name()), maxKeyFile); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // Restore makes dir, which must not exist or be empty, what the backup in r
-// holds. Uploads that had begun start again. Nothing has the name of the index
+// holds. A list of tombstones (FileTombstones) may lie there: whom it names is
+// erased again before anything is served. Uploads that had begun start again. Nothing has the name of the index
 // before all is durable, so a restore that was cut off is never served; its
 // remains have to be removed.
 func Restore(ctx context.Context, r io.Reader, identity age.Identity, dir, actor string, now time.Time) (packets int, err error) {
@@ -158,7 +178,7 @@ func Restore(ctx context.Context, r io.Reader, identity age.Identity, dir, actor
 	if err != nil {
 		return 0, fmt.Errorf("%w: this identity does not open it", ErrBackup)
 	}
-	if list, err := os.ReadDir(dir); err == nil && len(list) > 0 {
+	if list, err := os.ReadDir(dir); err == nil && slices.ContainsFunc(list, func(d os.DirEntry) bool { return d.Name() != FileTombstones }) {
 		return 0, fmt.Errorf("%w: %s", ErrNotEmpty, dir)
 	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return 0, fmt.Errorf("central: restore: %w", err)
@@ -182,7 +202,13 @@ func Restore(ctx context.Context, r io.Reader, identity age.Identity, dir, actor
 	if err := durable.SyncDir(dir); err != nil {
 		return 0, fmt.Errorf("central: restore: %w", err)
 	}
-	return packets, nil
+	// The first start erases whom the tombstones name, and encrypts the backup
+	// of an older program. If it fails, so does every start after it.
+	s, err := Open(dir, Options{Now: func() time.Time { return now }})
+	if err != nil {
+		return 0, fmt.Errorf("central: restore: %w", err)
+	}
+	return packets, s.Close()
 }
 
 // unpackBackup writes the parts of a backup, names it does not know refused.

@@ -309,6 +309,20 @@ func (k *kiosk) send(p *packet.Sealed) wire.Ack {
 	return ack
 }
 
+// atRest is what central's disk holds of a packet that was declared.
+func (w *world) atRest(p *packet.Sealed) []byte {
+	w.t.Helper()
+	key, err := w.s.packetKey(w.t.Context(), p.ID.String())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	b := make([]byte, len(p.Bytes))
+	if err := cryptAt(key, 0, b, p.Bytes); err != nil {
+		w.t.Fatal(err)
+	}
+	return b
+}
+
 // news is everything in the station's log.
 func (k *kiosk) news() (verdicts map[string]wire.Verdict, acks map[string]wire.Ack) {
 	k.w.t.Helper()

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+
 	"github.com/yunzhao-station/yunzhao/sync/wire"
 )
 
@@ -104,12 +106,14 @@ func (s *Server) Stats(ctx context.Context) (Stats, error) {
 		return st, err
 	}
 	st.Batches = len(bs)
-	for _, b := range bs {
-		of, err := s.Students(ctx, b.ID)
-		if err != nil {
-			return st, err
+	err = s.view(ctx, func(tx *bolt.Tx) error {
+		for _, b := range bs {
+			st.Students += countStudents(tx, b.ID)
 		}
-		st.Students += len(of)
+		return nil
+	})
+	if err != nil {
+		return st, err
 	}
 	stations, err := s.Stations(ctx)
 	if err != nil {

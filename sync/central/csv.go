@@ -297,7 +297,7 @@ func (s *Server) ImportRoster(ctx context.Context, batch string, data []byte, ac
 		return rep, err
 	}
 	err = s.update(ctx, func(tx *bolt.Tx) error {
-		rep.Added, rep.Changed, rep.Unchanged, err = mergeStudents(tx, batch, students)
+		rep.Added, rep.Changed, rep.Unchanged, err = s.mergeStudents(tx, batch, students)
 		if err != nil {
 			return err
 		}
@@ -309,9 +309,9 @@ func (s *Server) ImportRoster(ctx context.Context, batch string, data []byte, ac
 
 // mergeStudents writes rows that are new or differ. The state of payment and
 // capture is central's own and stays.
-func mergeStudents(tx *bolt.Tx, batch string, students []wire.Student) (added, changed, same int, err error) {
+func (s *Server) mergeStudents(tx *bolt.Tx, batch string, students []wire.Student) (added, changed, same int, err error) {
 	known := map[string]studentRow{}
-	rows, err := studentsOf(tx, batch)
+	rows, err := s.studentsOf(tx, batch)
 	if err != nil {
 		return 0, 0, 0, err
 	}
@@ -333,7 +333,7 @@ func mergeStudents(tx *bolt.Tx, batch string, students []wire.Student) (added, c
 			}
 			added++
 		}
-		if err := putStudent(tx, studentRow{Student: st}); err != nil {
+		if err := s.putStudent(tx, studentRow{Student: st}); err != nil {
 			return 0, 0, 0, err
 		}
 	}
@@ -345,12 +345,12 @@ func mergeStudents(tx *bolt.Tx, batch string, students []wire.Student) (added, c
 func (s *Server) RemoveStudents(ctx context.Context, refs []string, actor string) error {
 	return s.update(ctx, func(tx *bolt.Tx) error {
 		for _, ref := range slices.Compact(slices.Sorted(slices.Values(refs))) {
-			row, err := getJSON[studentRow](tx, bktStudents, []byte(ref))
+			row, err := s.student(tx, ref)
 			if err != nil {
 				return fmt.Errorf("central: student %q: %w", ref, err)
 			}
 			row.Removed = true
-			if err := putStudent(tx, row); err != nil {
+			if err := s.putStudent(tx, row); err != nil {
 				return err
 			}
 			if err := appendAudit(tx, s.now(), actor, "student.removed", ref, ""); err != nil {

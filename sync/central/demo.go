@@ -64,7 +64,7 @@ func (s *Server) SeedDemo(ctx context.Context) (DemoInfo, error) {
 					of = append(of, st)
 				}
 			}
-			if _, _, _, err := mergeStudents(tx, b.ID, of); err != nil {
+			if _, _, _, err := s.mergeStudents(tx, b.ID, of); err != nil {
 				return err
 			}
 			if err := appendAudit(tx, s.now(), "system", "demo.seeded", b.ID, fmt.Sprintf("%d students", len(of))); err != nil {

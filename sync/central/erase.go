@@ -59,7 +59,8 @@ func (s *Server) handleErase(w http.ResponseWriter, r *http.Request, st Station,
 }
 
 // erase does what a verified request asks for, and may be repeated after a crash
-// at any point: the row is a tombstone first, then the files go, then it is said.
+// at any point: the row is a tombstone first and the packet's key is dropped,
+// then the files go and the master key changes, then it is said.
 func (s *Server) erase(ctx context.Context, st Station, req wire.EraseRequest, signed wire.Signed) (wire.Erased, error) {
 	id := req.Packet.ID
 	defer s.lockPacket(id)()
@@ -112,7 +113,7 @@ func (s *Server) erase(ctx context.Context, st Station, req wire.EraseRequest, s
 		return wire.Erased{}, err
 	}
 	if row.State == wire.EraseDone {
-		if err := s.removeErased(id); err != nil {
+		if err := s.finishErasure(ctx, id); err != nil {
 			return wire.Erased{}, err
 		}
 	}
@@ -149,6 +150,9 @@ func (s *Server) entomb(tx *bolt.Tx, p Packet) error {
 	if err := forgetVerdicts(tx, p.Station, p.ID); err != nil {
 		return err
 	}
+	if err := dropKey(tx, packetLabel(p.ID)); err != nil {
+		return err
+	}
 	tomb := Packet{
 		ID: p.ID, Station: p.Station, SHA256: p.SHA256, Size: p.Size, Seq: p.Seq, Supersedes: p.Supersedes,
 		Stage: StageErased, DeclaredAt: p.DeclaredAt,
@@ -158,6 +162,9 @@ func (s *Server) entomb(tx *bolt.Tx, p Packet) error {
 	}
 	if p.StudentRef == "" {
 		return nil
+	}
+	if _, err := s.student(tx, p.StudentRef); errors.Is(err, ErrNotFound) {
+		return nil // erased as well
 	}
 	return s.settle(tx, p.Batch, p.StudentRef, "")
 }
@@ -202,8 +209,23 @@ func (s *Server) removeErased(id string) error {
 	return nil
 }
 
-// finishErasures removes the files that a crash left behind tombstones.
+// finishErasure does what follows the tombstones of packets: the files go, the
+// tombstones are listed for restores, and the dropped keys become useless.
+func (s *Server) finishErasure(ctx context.Context, ids ...string) error {
+	for _, id := range ids {
+		if err := s.removeErased(id); err != nil {
+			return err
+		}
+	}
+	return errors.Join(s.writeTombstones(ctx), s.shred())
+}
+
+// finishErasures does what a crash left undone behind tombstones, and erases
+// what the list of tombstones names and a restored index has again.
 func (s *Server) finishErasures(ctx context.Context) error {
+	if err := s.applyTombstones(ctx); err != nil {
+		return err
+	}
 	var ids []string
 	err := s.view(ctx, func(tx *bolt.Tx) error {
 		ids = suffixes(tx, bktByState, []byte(StageErased), 0)
@@ -212,16 +234,16 @@ func (s *Server) finishErasures(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("central: look for erased packets: %w", err)
 	}
+	var left []string
 	for _, id := range ids {
 		for _, path := range []string{s.packetPath(id), s.uploadPath(id)} {
 			if _, err := os.Lstat(path); err == nil {
-				if err := s.removeErased(id); err != nil {
-					return err
-				}
+				left = append(left, id)
+				break
 			}
 		}
 	}
-	return nil
+	return s.finishErasure(ctx, left...)
 }
 
 // UndecidedErasures lists the wishes about approved photos that nobody has decided.
@@ -273,7 +295,7 @@ func (s *Server) DecideErasure(ctx context.Context, id string, erase bool, actor
 	if err != nil || !erase {
 		return err
 	}
-	return s.removeErased(id)
+	return s.finishErasure(ctx, id)
 }
 
 func (s *Server) postErasure(w http.ResponseWriter, r *http.Request, ss staffSession) {

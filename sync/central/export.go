@@ -33,7 +33,7 @@ func (s *Server) Approved(ctx context.Context, id, actor string) (Export, error)
 	}
 	x := Export{PacketID: p.ID, Approved: p.DecidedAt, Portrait: c.Portrait}
 	err = s.view(ctx, func(tx *bolt.Tx) error {
-		row, err := getJSON[studentRow](tx, bktStudents, []byte(p.StudentRef))
+		row, err := s.student(tx, p.StudentRef)
 		x.Student = row.Student
 		return err
 	})

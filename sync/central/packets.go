@@ -93,6 +93,10 @@ func (s *Server) recover() error {
 // appendUpload writes body at the durable offset of a declared packet and
 // makes it durable before the offset moves.
 func (s *Server) appendUpload(ctx context.Context, p Packet, body []byte) (Packet, error) {
+	key, err := s.packetKey(ctx, p.ID)
+	if err != nil {
+		return p, fmt.Errorf("central: upload: %w", err)
+	}
 	f, err := os.OpenFile(s.uploadPath(p.ID), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return p, fmt.Errorf("central: upload: %w", err)
@@ -101,7 +105,7 @@ func (s *Server) appendUpload(ctx context.Context, p Packet, body []byte) (Packe
 	// have left it half written.
 	err = f.Truncate(p.Offset)
 	if err == nil {
-		_, err = f.WriteAt(body, p.Offset)
+		err = writeSealed(f, key, p.Offset, body)
 	}
 	if err == nil {
 		err = f.Sync()
@@ -117,6 +121,40 @@ func (s *Server) appendUpload(ctx context.Context, p Packet, body []byte) (Packe
 	p.Offset += int64(len(body))
 	err = s.update(ctx, func(tx *bolt.Tx) error { return putPacket(tx, p) })
 	return p, err
+}
+
+// packetKey is the data key of a packet's file.
+func (s *Server) packetKey(ctx context.Context, id string) (key []byte, err error) {
+	err = s.view(ctx, func(tx *bolt.Tx) (err error) {
+		key, err = s.vault.dataKey(tx, packetLabel(id))
+		return err
+	})
+	return key, err
+}
+
+// writeSealed writes bytes of a packet at offset, encrypted.
+func writeSealed(f *os.File, key []byte, offset int64, b []byte) error {
+	buf := make([]byte, min(len(b), 64<<10))
+	for len(b) > 0 {
+		n := min(len(b), len(buf))
+		if err := cryptAt(key, offset, buf[:n], b[:n]); err != nil {
+			return err
+		}
+		if _, err := f.WriteAt(buf[:n], offset); err != nil {
+			return err
+		}
+		b, offset = b[n:], offset+int64(n)
+	}
+	return nil
+}
+
+// readSealed reads a packet's file and decrypts it.
+func readSealed(path string, key []byte) ([]byte, error) {
+	b, err := durable.ReadFile(path, int64(packet.MaxSize))
+	if err != nil {
+		return nil, err
+	}
+	return b, cryptAt(key, 0, b, b)
 }
 
 // errDigest means that the bytes received are not the ones declared; the
@@ -143,10 +181,14 @@ func (s *Server) finishUpload(ctx context.Context, id string) (wire.Signed, erro
 	if err != nil {
 		return wire.Signed{}, err
 	}
-	raw, err := os.ReadFile(s.uploadPath(id))
+	key, err := s.packetKey(ctx, id)
+	if err != nil {
+		return wire.Signed{}, err
+	}
+	raw, err := readSealed(s.uploadPath(id), key)
 	moved := false
 	if errors.Is(err, os.ErrNotExist) {
-		raw, err = os.ReadFile(s.packetPath(id)) // renamed before the crash
+		raw, err = readSealed(s.packetPath(id), key) // renamed before the crash
 		moved = true
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -249,7 +291,11 @@ func (s *Server) openPacket(ctx context.Context, id string) error {
 	if err != nil || p.Stage != StageStored {
 		return err
 	}
-	c, reason, err := s.readPacket(p, st.PublicKey)
+	key, err := s.packetKey(ctx, id)
+	if err != nil {
+		return err
+	}
+	c, reason, err := s.readPacket(p, key, st.PublicKey)
 	if err != nil {
 		return err
 	}
@@ -274,8 +320,8 @@ func (s *Server) openPacket(ctx context.Context, id string) error {
 
 // readPacket reads a packet's file and opens it in memory. reason is set when
 // the packet can never be used; an error is worth another try.
-func (s *Server) readPacket(p Packet, station ed25519.PublicKey) (c *packet.Contents, reason string, err error) {
-	raw, err := os.ReadFile(s.packetPath(p.ID))
+func (s *Server) readPacket(p Packet, key []byte, station ed25519.PublicKey) (c *packet.Contents, reason string, err error) {
+	raw, err := readSealed(s.packetPath(p.ID), key)
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: read packet: %w", errTemporary, err)
 	}
@@ -315,7 +361,7 @@ func (s *Server) place(tx *bolt.Tx, st Station, c *packet.Contents) (row student
 	if !slices.Contains(st.Batches, m.Batch) && !was {
 		return row, refusedBatch, nil
 	}
-	row, err = getJSON[studentRow](tx, bktStudents, []byte(m.Student.Ref))
+	row, err = s.student(tx, m.Student.Ref)
 	if errors.Is(err, ErrNotFound) || err == nil && row.Batch != m.Batch {
 		return row, refusedStudent, nil
 	}
@@ -385,7 +431,7 @@ func (s *Server) takePayment(tx *bolt.Tx, p *Packet, m packet.Manifest, row *stu
 		return s.settleProof(tx, p, m, row)
 	case wire.PaymentWaived, wire.PaymentDeferred:
 		row.Payment = state
-		if err := putStudent(tx, *row); err != nil {
+		if err := s.putStudent(tx, *row); err != nil {
 			return err
 		}
 		return appendAudit(tx, s.now(), "station:"+p.Station, "payment."+string(state), row.Ref, "by the desk, in packet "+p.ID)
@@ -472,7 +518,7 @@ func (s *Server) settle(tx *bolt.Tx, batch, ref, changed string) error {
 			return err
 		}
 	}
-	return updateCapture(tx, batch, ref, all)
+	return s.updateCapture(tx, batch, ref, all)
 }
 
 // tellVerdict puts the packet's review state into its station's log. Of two
@@ -509,7 +555,7 @@ func (s *Server) tellVerdict(tx *bolt.Tx, p Packet) error {
 
 // updateCapture writes where a student's photo stands into the roster row, so
 // that every station of the batch learns of it.
-func updateCapture(tx *bolt.Tx, batch, ref string, all []Packet) error {
+func (s *Server) updateCapture(tx *bolt.Tx, batch, ref string, all []Packet) error {
 	state := ""
 	for _, p := range all {
 		switch {
@@ -521,7 +567,7 @@ func updateCapture(tx *bolt.Tx, batch, ref string, all []Packet) error {
 			state = wire.VerdictRejected
 		}
 	}
-	row, err := getJSON[studentRow](tx, bktStudents, []byte(ref))
+	row, err := s.student(tx, ref)
 	if err != nil {
 		return fmt.Errorf("central: student of batch %s: %w", batch, err)
 	}
@@ -529,7 +575,7 @@ func updateCapture(tx *bolt.Tx, batch, ref string, all []Packet) error {
 		return nil
 	}
 	row.Capture = state
-	return putStudent(tx, row)
+	return s.putStudent(tx, row)
 }
 
 // Approve accepts a photo for good. Photos that compete with it are rejected.
@@ -579,7 +625,7 @@ func (s *Server) Approve(ctx context.Context, packetID, reviewer string) error {
 			}
 			all[i] = o
 		}
-		return updateCapture(tx, p.Batch, p.StudentRef, all)
+		return s.updateCapture(tx, p.Batch, p.StudentRef, all)
 	})
 }
 
@@ -697,6 +743,7 @@ func listPackets(tx *bolt.Tx, f PacketFilter) ([]Packet, error) {
 func (s *Server) openForView(ctx context.Context, id string) (*packet.Contents, Packet, error) {
 	var p Packet
 	var st Station
+	var key []byte
 	err := s.view(ctx, func(tx *bolt.Tx) (err error) {
 		if p, err = getPacket(tx, id); err != nil {
 			return err
@@ -704,13 +751,16 @@ func (s *Server) openForView(ctx context.Context, id string) (*packet.Contents, 
 		if p.Stage != StageOpened {
 			return fmt.Errorf("%w: the packet is %s", ErrState, p.Stage)
 		}
+		if key, err = s.vault.dataKey(tx, packetLabel(id)); err != nil {
+			return err
+		}
 		st, err = getJSON[Station](tx, bktStations, []byte(p.Station))
 		return err
 	})
 	if err != nil {
 		return nil, p, err
 	}
-	raw, err := os.ReadFile(s.packetPath(id))
+	raw, err := readSealed(s.packetPath(id), key)
 	if err != nil {
 		return nil, p, fmt.Errorf("central: read packet: %w", err)
 	}
@@ -726,6 +776,27 @@ func (s *Server) openForView(ctx context.Context, id string) (*packet.Contents, 
 		return nil, p, fmt.Errorf("central: packet %s on disk: %w", id, err)
 	}
 	return c, p, nil
+}
+
+// VerifyStored reads a packet from the disk and holds it against the digest that
+// was acknowledged.
+func (s *Server) VerifyStored(ctx context.Context, id string) error {
+	p, err := s.Packet(ctx, id)
+	if err != nil {
+		return err
+	}
+	key, err := s.packetKey(ctx, id)
+	if err != nil {
+		return err
+	}
+	raw, err := readSealed(s.packetPath(id), key)
+	if err != nil {
+		return fmt.Errorf("central: read packet: %w", err)
+	}
+	if sum := sha256.Sum256(raw); hex.EncodeToString(sum[:]) != p.SHA256 {
+		return fmt.Errorf("central: packet %s on disk is not the one that was acknowledged", id)
+	}
+	return nil
 }
 
 // OpenFile opens a packet file that did not come over the network, such as

@@ -117,7 +117,7 @@ func (s *Server) orderFor(ctx context.Context, session string) (o Order, err err
 		if err != nil {
 			return err
 		}
-		row, err := getJSON[studentRow](tx, bktStudents, []byte(c.StudentRef))
+		row, err := s.student(tx, c.StudentRef)
 		if err != nil {
 			return err
 		}
@@ -185,7 +185,7 @@ func (s *Server) refreshOrder(ctx context.Context, id string) (o Order, err erro
 		if err := putJSON(tx, bktOrders, []byte(id), o); err != nil {
 			return err
 		}
-		if err := setPayment(tx, o.StudentRef, wire.PaymentPaid); err != nil {
+		if err := s.setPayment(tx, o.StudentRef, wire.PaymentPaid); err != nil {
 			return err
 		}
 		return appendAudit(tx, s.now(), "system", "order.paid", id, reference)
@@ -193,13 +193,16 @@ func (s *Server) refreshOrder(ctx context.Context, id string) (o Order, err erro
 	return o, err
 }
 
-func setPayment(tx *bolt.Tx, ref string, state wire.PaymentState) error {
-	row, err := getJSON[studentRow](tx, bktStudents, []byte(ref))
+func (s *Server) setPayment(tx *bolt.Tx, ref string, state wire.PaymentState) error {
+	row, err := s.student(tx, ref)
+	if errors.Is(err, ErrNotFound) {
+		return nil // erased; the order itself says what became of the money
+	}
 	if err != nil {
 		return err
 	}
 	row.Payment = state
-	return putStudent(tx, row)
+	return s.putStudent(tx, row)
 }
 
 // Refund gives the fee of an order back. The provider is asked first: a crash
@@ -228,7 +231,7 @@ func (s *Server) Refund(ctx context.Context, orderID, actor string) error {
 		if err := putJSON(tx, bktOrders, []byte(orderID), o); err != nil {
 			return err
 		}
-		if err := setPayment(tx, o.StudentRef, wire.PaymentRefunded); err != nil {
+		if err := s.setPayment(tx, o.StudentRef, wire.PaymentRefunded); err != nil {
 			return err
 		}
 		return appendAudit(tx, s.now(), actor, "order.refunded", orderID, "")

@@ -266,7 +266,10 @@ func (s *Server) phoneView(ctx context.Context, ps phoneSession) (v phoneView, e
 	err = s.view(ctx, func(tx *bolt.Tx) error {
 		if ps.claim.StudentRef == "" {
 			for _, ref := range ps.claim.Candidates {
-				row, err := getJSON[studentRow](tx, bktStudents, []byte(ref))
+				row, err := s.student(tx, ref)
+				if errors.Is(err, ErrNotFound) {
+					continue
+				}
 				if err != nil {
 					return err
 				}
@@ -279,7 +282,7 @@ func (s *Server) phoneView(ctx context.Context, ps phoneSession) (v phoneView, e
 			}
 			return nil
 		}
-		row, err := getJSON[studentRow](tx, bktStudents, []byte(ps.claim.StudentRef))
+		row, err := s.student(tx, ps.claim.StudentRef)
 		if err != nil {
 			return err
 		}
@@ -434,8 +437,8 @@ func (s *Server) match(tx *bolt.Tx, st Station, kind wire.IDType, number, name s
 	}
 	var refs []string
 	for _, batch := range st.Batches {
-		for _, ref := range suffixes(tx, bktByDocument, joinKey(batch, string(kind), number), 0) {
-			row, err := getJSON[studentRow](tx, bktStudents, []byte(ref))
+		for _, ref := range s.withDocument(tx, batch, kind, number) {
+			row, err := s.student(tx, ref)
 			if err != nil {
 				return nil, err
 			}
@@ -463,7 +466,7 @@ func normalName(s string) string {
 
 // link makes a student the one of this claim. The packet may have come first.
 func (s *Server) link(tx *bolt.Tx, c claimRow, ref string) error {
-	row, err := getJSON[studentRow](tx, bktStudents, []byte(ref))
+	row, err := s.student(tx, ref)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (s *Server) showReceipt(w http.ResponseWriter, r *http.Request, ps phoneSes
 // and session whose code the phone scanned.
 func (s *Server) receipt(r *http.Request, ps phoneSession) (text string, err error) {
 	err = s.view(r.Context(), func(tx *bolt.Tx) error {
-		row, err := getJSON[studentRow](tx, bktStudents, []byte(ps.claim.StudentRef))
+		row, err := s.student(tx, ps.claim.StudentRef)
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func (s *Server) settleProof(tx *bolt.Tx, p *Packet, m packet.Manifest, row *stu
 		return err
 	}
 	row.Payment = wire.PaymentPaid
-	if err := putStudent(tx, *row); err != nil {
+	if err := s.putStudent(tx, *row); err != nil {
 		return err
 	}
 	return appendAudit(tx, s.now(), "station:"+p.Station, "payment.proved", row.Ref, m.Payment.Evidence+" in packet "+p.ID)

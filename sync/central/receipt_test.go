@@ -109,7 +109,7 @@ func TestAProofInAPacketSettlesTheFee(t *testing.T) {
 			session := ulid.Make()
 			receipt := receiptOn(t, paidPhone(t, w, k, st, session))
 			code := claim.ConfirmationCode(k.info.ReceiptKey, claim.Order{Batch: st.Batch, StudentRef: st.Ref}, session)
-			forget := func(tx *bolt.Tx) error { return setPayment(tx, st.Ref, wire.PaymentUnpaid) }
+			forget := func(tx *bolt.Tx) error { return w.s.setPayment(tx, st.Ref, wire.PaymentUnpaid) }
 			if err := w.s.update(t.Context(), forget); err != nil {
 				t.Fatal(err)
 			}

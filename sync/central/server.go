@@ -38,6 +38,8 @@ type Server struct {
 	dir       string
 	db        *bolt.DB
 	keys      *keyring
+	vault     *vault
+	rotating  sync.Mutex // the master key changes, or is being copied
 	now       func() time.Time
 	log       *slog.Logger
 	publicURL string
@@ -114,13 +116,31 @@ func Open(dir string, o Options) (*Server, error) {
 	if s.pay == nil {
 		s.pay = s.sandbox
 	}
-	if err := s.view(context.Background(), func(tx *bolt.Tx) error { s.epoch = epochOf(tx); return nil }); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if err := errors.Join(s.recover(), s.finishErasures(context.Background())); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if err := s.prepare(context.Background()); err != nil {
+		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
+}
+
+// prepare brings the directory to where requests may be answered from it.
+func (s *Server) prepare(ctx context.Context) (err error) {
+	if s.vault, err = openVault(filepath.Join(s.dir, dirKeys), s.db); err != nil {
+		return err
+	}
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if err := s.recover(); err != nil {
+		return err
+	}
+	if err := s.finishErasures(ctx); err != nil {
+		return err
+	}
+	if err := s.compact(ctx); err != nil {
+		return err
+	}
+	s.sandbox.db = s.db
+	return s.view(ctx, func(tx *bolt.Tx) error { s.epoch = epochOf(tx); return nil })
 }
 
 // Close releases the directory. Requests still running fail.

@@ -306,7 +306,10 @@ func (s *Server) showQueue(w http.ResponseWriter, r *http.Request, ss staffSessi
 }
 
 func (s *Server) cardOf(tx *bolt.Tx, p Packet) (phoneCard, error) {
-	row, err := getJSON[studentRow](tx, bktStudents, []byte(p.StudentRef))
+	row, err := s.student(tx, p.StudentRef)
+	if errors.Is(err, ErrNotFound) {
+		return phoneCard{Name: "已删除"}, nil
+	}
 	if err != nil {
 		return phoneCard{}, fmt.Errorf("central: student of packet %s: %w", p.ID, err)
 	}
@@ -402,7 +405,7 @@ func (s *Server) showReview(w http.ResponseWriter, r *http.Request, ss staffSess
 		if v.Card, err = s.cardOf(tx, p); err != nil {
 			return err
 		}
-		row, err := getJSON[studentRow](tx, bktStudents, []byte(p.StudentRef))
+		row, err := s.student(tx, p.StudentRef)
 		if err != nil {
 			return err
 		}
@@ -541,20 +544,10 @@ func (s *Server) adminView(ctx context.Context, ss staffSession) (adminView, err
 	}
 	for _, b := range bs {
 		ab := adminBatch{Batch: b}
-		students, err := s.Students(ctx, b.ID)
-		if err != nil {
-			return v, err
-		}
-		for _, st := range students {
-			ab.Students++
-			switch st.Capture {
-			case wire.VerdictApproved:
-				ab.Approved++
-			case wire.VerdictInReview:
-				ab.InReview++
-			}
-		}
 		v.Batches = append(v.Batches, ab)
+	}
+	if err := s.view(ctx, func(tx *bolt.Tx) error { return countBatches(tx, v.Batches) }); err != nil {
+		return v, err
 	}
 	sts, err := s.Stations(ctx)
 	if err != nil {
@@ -577,6 +570,33 @@ func (s *Server) adminView(ctx context.Context, ss staffSession) (adminView, err
 	slices.Reverse(v.Orders)
 	v.Orders = v.Orders[:min(len(v.Orders), 50)]
 	return v, err
+}
+
+// countBatches fills in how many students and photos there are, without opening
+// a student's row.
+func countBatches(tx *bolt.Tx, batches []adminBatch) error {
+	at := map[string]*adminBatch{}
+	for i := range batches {
+		at[batches[i].ID] = &batches[i]
+		batches[i].Students = countStudents(tx, batches[i].ID)
+	}
+	for _, status := range []string{wire.VerdictInReview, wire.VerdictConflict, wire.VerdictApproved} {
+		for _, id := range suffixes(tx, bktByState, []byte(status), 0) {
+			p, err := getPacket(tx, id)
+			if err != nil {
+				return err
+			}
+			b := at[p.Batch]
+			switch {
+			case b == nil:
+			case status == wire.VerdictApproved:
+				b.Approved++
+			default:
+				b.InReview++
+			}
+		}
+	}
+	return nil
 }
 
 // adminPage shows the page again after something was done on it.

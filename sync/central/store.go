@@ -29,9 +29,11 @@ var (
 	bktCodes       = []byte("codes")        // hash → Code
 	bktUsers       = []byte("users")        // name → User
 	bktLogins      = []byte("logins")       // hash of cookie → login
-	bktStudents    = []byte("students")     // ref → studentRow
+	bktStudents    = []byte("students")     // ref → sealedRow
 	bktRosterLog   = []byte("roster_log")   // version → ref, each ref once
-	bktByDocument  = []byte("by_document")  // batch, document, ref → ""
+	bktByDocument  = []byte("by_document")  // batch, blinded document, ref → ""
+	bktDataKeys    = []byte("data_keys")    // label → wrapped data key
+	bktErased      = []byte("erased")       // ref of an erased student → ""
 	bktPackets     = []byte("packets")      // id → Packet
 	bktByState     = []byte("by_state")     // status, id → ""
 	bktByStudent   = []byte("by_student")   // batch, ref, id → ""
@@ -48,9 +50,14 @@ var (
 	bktSandbox     = []byte("sandbox")      // order id → sandboxPayment
 	bktAudit       = []byte("audit")        // sequence → AuditEntry
 	bktErasures    = []byte("erasures")     // packet id → erasureRow
-	everyBucket    = [][]byte{bktErasures, bktMeta, bktBatches, bktStations, bktCodes, bktUsers, bktLogins, bktStudents, bktRosterLog, bktByDocument, bktPackets, bktByState, bktByStudent, bktStationLog, bktLastAck, bktVerdictAt, bktClaims, bktPhones, bktBySession, bktOrders, bktOrderOf, bktNonces, bktNonceExpiry, bktSandbox, bktAudit}
+	everyBucket    = [][]byte{bktDataKeys, bktErased, bktErasures, bktMeta, bktBatches, bktStations, bktCodes, bktUsers, bktLogins, bktStudents, bktRosterLog, bktByDocument, bktPackets, bktByState, bktByStudent, bktStationLog, bktLastAck, bktVerdictAt, bktClaims, bktPhones, bktBySession, bktOrders, bktOrderOf, bktNonces, bktNonceExpiry, bktSandbox, bktAudit}
 	keySchema      = []byte("schema")
-	schemaVersion  = []byte("1")
+	schemaVersion  = []byte("2")
+	schemaPlain    = []byte("1")       // students in plain; migrate makes it 2
+	keyMaster      = []byte("master")  // name of the master key that wraps
+	keyShred       = []byte("shred")   // data keys were dropped; the master key is to change
+	keyCompact     = []byte("compact") // free pages hold what must not stay
+	keySealFiles   = []byte("seal_files")
 	keyAuditHead   = []byte("audit_head")
 	keyEpoch       = []byte("epoch") // wire.Hello.Epoch
 )
@@ -67,9 +74,7 @@ func openIndex(dir string) (db *bolt.DB, err error) {
 			db, err = nil, fmt.Errorf("central: %s is damaged: %v; restore the backup", path, r)
 		}
 	}()
-	open := func(p string) (*bolt.DB, error) {
-		return bolt.Open(p, 0o600, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType})
-	}
+	open := openBolt
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		tmp := path + ".new"
 		if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -110,7 +115,7 @@ func openIndex(dir string) (db *bolt.DB, err error) {
 				return err
 			}
 		}
-		if v := tx.Bucket(bktMeta).Get(keySchema); !bytes.Equal(v, schemaVersion) {
+		if v := tx.Bucket(bktMeta).Get(keySchema); !bytes.Equal(v, schemaVersion) && !bytes.Equal(v, schemaPlain) {
 			return fmt.Errorf("index has schema %q, this program knows %q", v, schemaVersion)
 		}
 		if tx.Bucket(bktMeta).Get(keyEpoch) == nil {
@@ -122,6 +127,10 @@ func openIndex(dir string) (db *bolt.DB, err error) {
 		return nil, errors.Join(fmt.Errorf("central: open index: %w", err), db.Close())
 	}
 	return db, nil
+}
+
+func openBolt(path string) (*bolt.DB, error) {
+	return bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType})
 }
 
 // newEpoch gives the store a name that it never had.
@@ -259,42 +268,6 @@ func packetsOf(tx *bolt.Tx, batch, ref string) ([]Packet, error) {
 		out = append(out, p)
 	}
 	return out, nil
-}
-
-// putStudent writes a roster row under the next roster version, so that every
-// station hears of it with its next delta.
-func putStudent(tx *bolt.Tx, row studentRow) error {
-	old, err := getJSON[studentRow](tx, bktStudents, []byte(row.Ref))
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return err
-	}
-	log := tx.Bucket(bktRosterLog)
-	if err == nil {
-		if err := log.Delete(seqKey(old.Version)); err != nil {
-			return fmt.Errorf("central: roster log: %w", err)
-		}
-		if err := tx.Bucket(bktByDocument).Delete(documentKey(old.Student)); err != nil {
-			return fmt.Errorf("central: document index: %w", err)
-		}
-	}
-	v, err := log.NextSequence()
-	if err != nil {
-		return fmt.Errorf("central: roster version: %w", err)
-	}
-	row.Version = v
-	if err := log.Put(seqKey(v), []byte(row.Ref)); err != nil {
-		return fmt.Errorf("central: roster log: %w", err)
-	}
-	if !row.Removed {
-		if err := tx.Bucket(bktByDocument).Put(documentKey(row.Student), nil); err != nil {
-			return fmt.Errorf("central: document index: %w", err)
-		}
-	}
-	return putJSON(tx, bktStudents, []byte(row.Ref), row)
-}
-
-func documentKey(s wire.Student) []byte {
-	return joinKey(s.Batch, string(s.IDType), s.IDNumber, s.Ref)
 }
 
 // logItem is one line of what a station is told by GET /v1/verdicts: a verdict
