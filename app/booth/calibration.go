@@ -68,6 +68,17 @@ type CalibrationLine struct {
 // LineCameraSettings is the line about what the camera is held to.
 const LineCameraSettings = "camera_settings"
 
+// PageLight shows staff all that the last calibration found: which lamp to move,
+// and by how much.
+const PageLight StaffPage = "light"
+
+// LightView is the page about backdrop and light.
+type LightView struct {
+	Lines    []CalibrationLine // of the last calibration since the start, the worst first
+	At       time.Time         // when that was; zero = none yet
+	Accepted bool
+}
+
 // PlateView is the plate in use; its ID is "" when there is none.
 type PlateView struct {
 	ID      string
@@ -113,6 +124,7 @@ func (m *Machine) calibrationDone(ev CalibrationDone) {
 		c.State = CalibrationAccepted
 	}
 	c.Got, c.Want = 0, 0
+	m.light = LightView{Lines: ev.Lines, At: m.now, Accepted: ev.Accepted}
 	asked := m.calibrationAsked
 	m.calibrationAsked = false
 	switch {

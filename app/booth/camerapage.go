@@ -22,6 +22,7 @@ const (
 	CameraShot    CameraJob = "shot"    // one frame at full size, looked at and forgotten
 	CameraBundle  CameraJob = "bundle"  // what helps to find a fault, in a file
 	CameraHold    CameraJob = "hold"    // keep exposure, colour and focus as they are now
+	CameraCard    CameraJob = "card"    // read the light's colour off a grey card held at the seat
 	CameraRelease CameraJob = "release" // give them back to the camera's automatics
 )
 

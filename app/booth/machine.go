@@ -116,13 +116,15 @@ type Machine struct {
 	calibration CalibrationView
 	// calibrationAsked: staff wanted the one under way and is told of its end.
 	calibrationAsked bool
-	sealFault        *Fault
-	toast            *Text
-	toastUntil       time.Time
-	lamps            Lamps
-	retakes          []RetakeItem
-	pending          int
-	online           bool
+	// light is what the last calibration found; it outlives the next visit.
+	light      LightView
+	sealFault  *Fault
+	toast      *Text
+	toastUntil time.Time
+	lamps      Lamps
+	retakes    []RetakeItem
+	pending    int
+	online     bool
 
 	op         operator
 	start      startOfDay

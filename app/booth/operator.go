@@ -197,6 +197,7 @@ type OperatorView struct {
 	Refused  bool        // Notice is a refusal
 	Proving  bool        // a code is being judged
 	Camera   *CameraView // of PageCamera; nil on the others
+	Light    *LightView  // of PageLight; nil on the others
 	Report   *DayReport  // of PageDay
 
 	Checklist *ChecklistView // of PageChecklist
@@ -323,7 +324,7 @@ func (m *Machine) operatorIdle() time.Duration {
 	switch {
 	case m.op.staff.Role == "":
 		return pinIdle
-	case m.op.page == PageCamera, m.op.page == PageChecklist:
+	case m.op.page == PageCamera, m.op.page == PageLight, m.op.page == PageChecklist:
 		return max(cameraIdle, m.cfg.Operator.Idle)
 	case m.cfg.Operator.Idle > 0:
 		return m.cfg.Operator.Idle
@@ -691,8 +692,12 @@ func (m *Machine) operatorView() *OperatorView {
 	}
 	v.Proving = m.proving
 	v.Page, v.Camera, v.Report, v.Checklist = m.op.page, m.cameraView(), m.dayView(), m.checklistView()
-	if v.Page == PageSync {
+	switch v.Page {
+	case PageSync:
 		v.Sync = m.op.sync
+	case PageLight:
+		l := m.light
+		v.Light = &l
 	}
 	v.Staff, v.Status, v.Day, v.Can = m.op.staff, withLight(m.op.status, m.calibration), m.op.day, m.allowed()
 	if m.op.notice != nil {

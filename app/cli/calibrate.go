@@ -178,9 +178,11 @@ func (j *calibration) setCard(path string) error {
 	if m, err = codec.Rotate(m, j.rotation); err != nil {
 		return fmt.Errorf("turn picture: %w", err)
 	}
-	if err := j.made.SetCard(m); err != nil {
+	card, err := calibrate.ReadCard(m)
+	if err != nil {
 		return usageError{"画面正中没有看到灰卡：" + path + "。请在座位处把灰卡正对相机，盖住画面正中。", "There is no grey card in the middle of " + path + ". Hold it at the seat, facing the camera."}
 	}
+	j.made.SetCard(card)
 	return nil
 }
 

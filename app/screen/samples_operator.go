@@ -79,6 +79,11 @@ func operatorSamples(base, visit booth.View, crowded bool) []Sample {
 	add("46-start", idle, func(o *booth.OperatorView) {
 		o.Page, o.Checklist, o.Notice = booth.PageChecklist, sampleChecklist(crowded), nil
 	})
+	lit := idle
+	if !crowded {
+		lit.Calibration.Plate = booth.PlateView{ID: "P", TakenAt: sampleNow, Frames: 12}
+	}
+	add("47-light", lit, func(o *booth.OperatorView) { o.Page, o.Light, o.Notice = booth.PageLight, sampleLight(crowded), nil })
 	for _, name := range []string{"39-camera", "39-camera-shot", "39-camera-away"} {
 		add(name, idle, func(o *booth.OperatorView) {
 			o.Page, o.Camera = booth.PageCamera, sampleCamera(name, crowded)

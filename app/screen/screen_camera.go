@@ -49,7 +49,7 @@ type cameraPage struct {
 	noteI  *sign
 	note   pair
 
-	shot, bundle, hold, release *button
+	shot, bundle, hold, release, grey *button
 
 	view booth.CameraView
 	last space
@@ -106,6 +106,7 @@ func newCameraPage(u *ui) screen {
 	s.bundle = job("camera-bundle", "box", lookPlain, booth.CameraBundle)
 	s.release = job("camera-release", "retake", lookPlain, booth.CameraRelease)
 	s.hold = job("camera-hold", "lock", lookPlain, booth.CameraHold)
+	s.grey = job("camera-card", "light", lookPlain, booth.CameraCard)
 	s.shot = s.page.button("camera-shot", lookPrimary, "camera", s.shoot)
 	s.mark("camera-live", s.stage.bg, nil)
 	s.mark("camera-state", s.card.bg, func() string { return s.state.text })
@@ -207,12 +208,14 @@ func (s *cameraPage) show() {
 		s.shot.setIcon("arrow-left")
 	}
 	s.bundle.label(booth.Text{ZH: "导出诊断包", EN: "Diagnostic bundle"})
-	s.hold.label(booth.Text{ZH: "有人坐好，锁定", EN: "Hold, somebody seated"})
+	s.hold.label(booth.Text{ZH: "坐好后锁定", EN: "Hold, seated"})
 	s.release.label(booth.Text{ZH: "交还自动", EN: "Automatic again"})
+	s.grey.label(booth.Text{ZH: "测灰卡", EN: "Grey card"})
 	s.shot.setEnabled(sample != nil || !busy && s.view.Can)
 	s.bundle.setEnabled(!busy)
 	s.hold.setEnabled(!busy && s.view.Can)
 	s.release.setEnabled(!busy && s.view.Can)
+	s.grey.setEnabled(!busy && s.view.Can)
 }
 
 // facts fills the rows: what the camera does and is set to, or the test shot's
@@ -264,6 +267,8 @@ func busyWords(job booth.CameraJob) booth.Text {
 		return booth.Text{ZH: "正在观察相机并装诊断包，约 5 秒…", EN: "Watching the camera and packing, about 5 seconds…"}
 	case booth.CameraHold:
 		return booth.Text{ZH: "让自动曝光和对焦稳定，约 3 秒，请坐好不动…", EN: "Exposure and focus settle, about 3 seconds: sit still…"}
+	case booth.CameraCard:
+		return booth.Text{ZH: "请在座位处把灰卡正对相机，盖住十字线中间…", EN: "Hold the grey card at the seat, facing the camera, over the crossing of the lines…"}
 	case booth.CameraRelease:
 		return booth.Text{ZH: "正在交还自动…", EN: "Giving the settings back…"}
 	}
@@ -319,7 +324,7 @@ func (s *cameraPage) layoutJobs(sp space) {
 	k := s.ui.k
 	_, rest := sp.rest.cutLeft(min(240, sp.rest.w), gap)
 	place(s.shot, sp.primary, k)
-	jobs := []*button{s.hold, s.release, s.bundle}
+	jobs := []*button{s.hold, s.release, s.grey, s.bundle}
 	if s.ui.tall { // a row of their own above
 		rest = rect{sp.body.x, sp.body.y + sp.body.h - sp.rest.h, sp.body.w, sp.rest.h}
 	}

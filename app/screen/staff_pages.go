@@ -24,6 +24,7 @@ func staffEntries() []staffEntry {
 		{page: booth.PageChecklist, icon: "ok", name: booth.Text{ZH: "开工检查", EN: "Start of the day"}, about: booth.Text{ZH: "相机、灯、磁盘、名单、声音", EN: "Camera, light, disk, roster"}, make: newChecklistPage},
 		{page: booth.PageDay, icon: "flag", name: booth.Text{ZH: "今天", EN: "Today"}, about: booth.Text{ZH: "对账、快慢、重拍原因、日报", EN: "Reconciled, speed, retakes, report"}, make: newDayPage},
 		{page: booth.PageCamera, icon: "camera", name: booth.Text{ZH: "相机", EN: "Camera"}, about: booth.Text{ZH: "画面、设置、试拍、诊断", EN: "Picture, settings, test shot"}, make: newCameraPage},
+		{page: booth.PageLight, icon: "light", name: booth.Text{ZH: "背景与灯光", EN: "Backdrop and light"}, about: booth.Text{ZH: "该移哪盏灯，重拍空背景", EN: "Which lamp to move, new backdrop"}, make: newLightPage},
 		{page: booth.PageSync, icon: "cloud", name: booth.Text{ZH: "同步", EN: "Exchange"}, about: booth.Text{ZH: "待传、最后的错误、立即重试", EN: "Queue, last error, try now"}, make: newSyncPage},
 		{page: booth.PageRetakes, icon: "retake", name: booth.Text{ZH: "请回来重拍", EN: "Retakes"}, about: booth.Text{ZH: "被退回的照片和原因", EN: "Returned photos and why"}, make: newRetakesPage},
 		{page: booth.PagePayCode, icon: "phone", name: booth.Text{ZH: "缴费确认码", EN: "Payment code"}, about: booth.Text{ZH: "断网时核对手机上的 8 位数字", EN: "Eight digits, while offline"}, make: newPayCodePage},

@@ -314,6 +314,8 @@ func (s *Station) runCamera(ctx context.Context, job booth.CameraJob) {
 			done.Text, done.Level = s.exportBundle(bounded)
 		case booth.CameraHold:
 			done.Text, done.Level = s.holdSeated(bounded)
+		case booth.CameraCard:
+			done.Text, done.Level = s.readCard(bounded)
 		case booth.CameraRelease:
 			done.Text, done.Level = s.releaseCamera(bounded)
 		}

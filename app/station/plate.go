@@ -201,6 +201,9 @@ func (s *Station) takePlate(ctx context.Context, previous *pipeline.Plate) plate
 		}
 		s.report(ctx, booth.CalibrationProgress{Got: made.Frames(), Want: want})
 	}
+	if c := s.card.recent(time.Now()); c != nil {
+		made.SetCard(c)
+	}
 	plate, j, err := made.Finish(matte.PlateInfo{TakenAt: time.Now(), Camera: name})
 	if err != nil {
 		s.log.Error("calibration", "err", err)

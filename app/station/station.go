@@ -84,6 +84,7 @@ type Station struct {
 	// plateProblem is why the last calibration was refused.
 	plateProblem *booth.Text
 	alarm        calibrate.Alarm // what has changed since the plate
+	card         lightCard       // tells the colour of the light
 	ctx          context.Context //nolint:containedctx // of Run, for events the loop makes itself
 	visit        *visit
 	// full is the shot's frame, 8 MB at 1080p, kept from shot to shot: fresh ones

@@ -56,14 +56,30 @@ func card(m *image.RGBA) (rgb, error) {
 	return mean, nil
 }
 
-// SetCard takes the colour of the light from a picture of a grey card instead of
-// from the wall, which may be coloured. The picture is upright, the card held at
-// the seat, facing the camera, over the middle of the picture.
-func (c *Calibrator) SetCard(m *image.RGBA) error {
-	colour, err := card(m)
+// Card is the colour of the light as a grey card at the seat shows it.
+type Card struct{ colour rgb }
+
+// ReadCard reads a grey card from a picture: upright, the card held at the seat,
+// facing the camera, over the middle of the picture. ErrCard means that there is
+// none.
+func ReadCard(m *image.RGBA) (*Card, error) {
+	c, err := card(m)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.card = &colour
-	return nil
+	return &Card{c}, nil
 }
+
+// Judge says whether the light and the camera's white balance agree.
+func (c *Card) Judge() Finding {
+	j := Judgement{}
+	k, tint, _ := temperature(c.colour) // a card has one
+	k = math.Round(k/10) * 10
+	good, w := castWords(k, tint)
+	j.judge(Colour, "K", &k, nil, good, true, w)
+	return j.Findings[0]
+}
+
+// SetCard takes the colour of the light from a grey card instead of from the
+// wall, which may be coloured.
+func (c *Calibrator) SetCard(k *Card) { c.card = &k.colour }

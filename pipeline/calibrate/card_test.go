@@ -33,9 +33,14 @@ func TestGreyCardTellsTheColourOfTheLight(t *testing.T) {
 		"cold":     {color.RGBA{105, 118, 140, 255}, 10720, Warn},
 	} {
 		cal := New(Options{HasFace: nobody})
-		if err := cal.SetCard(held(c.card, 80)); err != nil {
+		read, err := ReadCard(held(c.card, 80))
+		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		if f := read.Judge(); f.Status != c.status || math.Abs(*f.Value-c.kelvin) > .08*c.kelvin {
+			t.Errorf("%s: the card alone is %s at %.0f K", name, f.Status, *f.Value)
+		}
+		cal.SetCard(read)
 		_, j := b.finish(t, cal, 8)
 		if f := j.Find(Colour); !j.Light.Card || !j.Light.Neutral || f.Status != c.status || math.Abs(j.Light.Kelvin-c.kelvin) > .08*c.kelvin {
 			t.Errorf("%s: %+v, colour is %s", name, j.Light, f.Status)
@@ -57,7 +62,7 @@ func TestWhatIsNoGreyCard(t *testing.T) {
 		"a lamp":       held(color.RGBA{255, 255, 255, 255}, 80),
 		"tiny picture": image.NewRGBA(image.Rect(0, 0, 64, 64)),
 	} {
-		if err := New(Options{}).SetCard(m); !errors.Is(err, ErrCard) {
+		if _, err := ReadCard(m); !errors.Is(err, ErrCard) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -249,8 +249,8 @@ func judgeColour(j *Judgement, p *matte.Plate, card bool) {
 	l := j.Light
 	if !l.Neutral {
 		j.add(Finding{ID: Colour, Status: Unknown, Unit: "K"}, words{
-			"彩色背景判断不了色温。请用 --card 加一张灰卡照片再测，或看第一张照片的肤色项；两盏灯要同一型号，并固定相机白平衡。",
-			"A coloured backdrop cannot tell the colour of the light. Measure a grey card (--card), or look at the skin colour check of the first photo; use two lamps of one kind and lock the white balance.",
+			"彩色背景判断不了色温。请在相机页面测一次灰卡（或用 --card 给一张灰卡照片）再拍，或看第一张照片的肤色项；两盏灯要同一型号，并固定相机白平衡。",
+			"A coloured backdrop cannot tell the colour of the light. Measure a grey card on the camera page (or give a picture of one with --card), or look at the skin colour check of the first photo; use two lamps of one kind and lock the white balance.",
 		})
 		return
 	}
@@ -258,14 +258,20 @@ func judgeColour(j *Judgement, p *matte.Plate, card bool) {
 	t := measureThirds(p)
 	left, _, okL := temperature(t.left)
 	right, _, okR := temperature(t.right)
-	good := false
-	var w words
-	switch {
-	case !card && okL && okR && math.Abs(left-right) > sidesKelvin:
-		w = words{
+	good, w := castWords(k, l.Tint)
+	if !card && okL && okR && math.Abs(left-right) > sidesKelvin {
+		good, w = false, words{
 			fmt.Sprintf("两侧灯的色温不同：左约 %.0f K，右约 %.0f K。请换成同一型号、同一色温的灯，并挡住窗外的光。", tens(left), tens(right)),
 			fmt.Sprintf("The lamps differ in colour: left about %.0f K, right about %.0f K. Use two of one kind and keep daylight out.", tens(left), tens(right)),
 		}
+	}
+	j.judge(Colour, "K", &k, nil, good, true, w)
+}
+
+// castWords says whether a balanced grey that shows as a colour temperature k,
+// in K, and a tint is without a cast.
+func castWords(k, tint float64) (good bool, w words) {
+	switch {
 	case k < kelvinLow:
 		w = words{
 			fmt.Sprintf("画面偏黄（约 %.0f K，标准 6500 K）。请把相机白平衡固定在与灯相同的色温，或换 5500 K 的灯。", k),
@@ -276,15 +282,15 @@ func judgeColour(j *Judgement, p *matte.Plate, card bool) {
 			fmt.Sprintf("画面偏蓝（约 %.0f K，标准 6500 K）。请把相机白平衡固定在与灯相同的色温，并挡住窗外的光。", k),
 			fmt.Sprintf("The picture is bluish (about %.0f K; balanced is 6500 K). Set the camera's white balance to the lamps' colour temperature and keep daylight out.", k),
 		}
-	case l.Tint > tintMost:
+	case tint > tintMost:
 		w = words{"画面偏绿。请换显色好的灯（Ra ≥ 90），或重新设置相机白平衡。", "The picture is greenish. Use lamps that render colour well (Ra ≥ 90), or set the white balance anew."}
-	case l.Tint < -tintMost:
+	case tint < -tintMost:
 		w = words{"画面偏品红。请重新设置相机白平衡。", "The picture is magenta. Set the camera's white balance anew."}
 	default:
 		good = true
 		w = words{fmt.Sprintf("色温约 %.0f K，无偏色。", k), fmt.Sprintf("About %.0f K, without a cast.", k)}
 	}
-	j.judge(Colour, "K", &k, nil, good, true, w)
+	return good, w
 }
 
 func tens(k float64) float64 { return math.Round(k/100) * 100 }
