@@ -14,9 +14,7 @@ type syncPage struct {
 	lampI *sign
 	state pair
 	tiles []tile
-	err   *panel
-	errI  *sign
-	why   pair
+	err   banner
 	queue *table
 	try   *button
 }
@@ -29,9 +27,7 @@ func newSyncPage(u *ui) screen {
 	for range 3 {
 		s.tiles = append(s.tiles, tile{s.panel(colSurface, colLine), s.page.text(34, true, colInk).centre().mid().line(), s.page.text(15, false, colMuted).centre().mid()})
 	}
-	s.err = s.panel(colNoteBg, colNote)
-	s.errI = s.sign("note", colNote)
-	s.why = s.pair(19, 15, true, colNote, colNote)
+	s.err = s.banner(booth.Note, "", 19, 15)
 	s.queue = newTable(&s.page, "queue", []column{
 		{name: booth.Text{ZH: "照片包", EN: "Packet"}, share: 1.2},
 		{name: booth.Text{ZH: "保存时间", EN: "Saved"}, share: 1.3},
@@ -40,7 +36,7 @@ func newSyncPage(u *ui) screen {
 	}, 8, nil)
 	s.try = s.page.button("sync-now", lookPrimary, "cloud", func() { u.send(booth.SyncNow{}) })
 	s.mark("sync-state", s.lamp.bg, func() string { return s.state.a.text })
-	s.mark("sync-error", s.err.bg, func() string { return s.why.a.text })
+	s.mark("sync-error", s.err.bg.bg, func() string { return s.err.text.a.text })
 	return s
 }
 
@@ -82,11 +78,8 @@ func (s *syncPage) update(v booth.View) {
 	case text == (booth.Text{}):
 		text, level = y.Delivery, booth.OK
 	}
-	tn = toneOf(level)
-	s.err.tint(tn.ground, tn.text)
-	s.errI.set(tn.icon, tn.text)
-	s.why.tint(tn.text, tn.text)
-	s.why.set(s.ui, text)
+	s.err.tone(level, "")
+	s.err.set(s.ui, text)
 	var rows [][]cell
 	for _, q := range y.Queue {
 		rows = append(rows, []cell{
@@ -125,11 +118,7 @@ func (s *syncPage) layout(sp space) {
 		t.name.layout(name, k)
 	}
 	at, body := body.cutTop(76, gap)
-	place(s.err.bg, at, k)
-	radius(s.err, k)
-	icon, words = at.insetXY(16, 6).cutLeft(30, 12)
-	place(s.errI.img, icon.centred(30, 30), k)
-	s.why.layoutMid(words, k)
+	s.err.layout(at, k)
 	s.queue.layout(body)
 }
 
@@ -153,24 +142,20 @@ func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 // be called while they are still on site.
 type retakesPage struct {
 	staffPage
-	head *panel
-	icon *sign
-	say  pair
+	say  banner
 	list *table
 }
 
 func newRetakesPage(u *ui) screen {
 	s := &retakesPage{staffPage: newStaffPage(u, booth.Text{ZH: "请回来重拍", EN: "To be photographed again"}, booth.PageMenu)}
-	s.head = s.panel(colNoteBg, colNote)
-	s.icon = s.sign("retake", colNote)
-	s.say = s.pair(20, 15, true, colNote, colNote)
+	s.say = s.banner(booth.Note, "retake", 20, 15)
 	s.list = newTable(&s.page, "retakes", []column{
 		{name: booth.Text{ZH: "姓名", EN: "Name"}, share: 1.1},
 		{name: booth.Text{ZH: "证件尾号", EN: "Number ends"}, share: 0.9},
 		{name: booth.Text{ZH: "退回时间", EN: "Returned"}, share: 1.2},
 		{name: booth.Text{ZH: "原因", EN: "Why"}, share: 3.6},
 	}, 12, nil)
-	s.mark("retakes", s.head.bg, func() string { return s.say.a.text })
+	s.mark("retakes", s.say.bg.bg, func() string { return s.say.text.a.text })
 	return s
 }
 
@@ -196,22 +181,13 @@ func (s *retakesPage) update(v booth.View) {
 	if len(rows) == 0 {
 		text, level = booth.Text{ZH: "没有要重拍的同学。审核结果一到就会出现在这里。", EN: "Nobody has to come again. Results appear here as soon as they arrive."}, booth.OK
 	}
-	tn := toneOf(level)
-	s.head.tint(tn.ground, tn.text)
-	s.icon.set(tn.icon, tn.text)
-	s.say.tint(tn.text, tn.text)
+	s.say.tone(level, "")
 	s.say.set(s.ui, text)
 	s.list.set(rows, booth.Text{ZH: "名单是空的", EN: "The list is empty"})
 }
 
 func (s *retakesPage) layout(sp space) {
-	k := s.ui.k
-	body := s.frame(sp)
-	at, body := body.cutTop(88, gap)
-	place(s.head.bg, at, k)
-	radius(s.head, k)
-	icon, words := at.insetXY(16, 6).cutLeft(32, 12)
-	place(s.icon.img, icon.centred(32, 32), k)
-	s.say.layoutMid(words, k)
+	at, body := s.frame(sp).cutTop(88, gap)
+	s.say.layout(at, s.ui.k)
 	s.list.layout(body)
 }

@@ -162,12 +162,7 @@ func (s *checklistPage) layout(sp space) {
 	k := s.ui.k
 	body := s.frame(sp)
 	place(s.begin, sp.primary, k)
-	var list, card rect
-	if s.ui.tall {
-		list, card = body.cutTop(body.h*0.52, gap)
-	} else {
-		list, card = body.cutLeft(body.w*0.5, gap)
-	}
+	list, card := s.ui.beside(body, 0.5, 0.52)
 	s.list.layout(list)
 	place(s.card.bg, card, k)
 	radius(s.card, k)

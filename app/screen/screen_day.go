@@ -11,9 +11,7 @@ import (
 type dayPage struct {
 	staffPage
 	sums   []tile
-	whole  *panel
-	sign   *sign
-	word   pair
+	word   banner
 	hours  *bars
 	steps  *bars
 	again  *bars
@@ -27,9 +25,7 @@ func newDayPage(u *ui) screen {
 	for range 5 {
 		s.sums = append(s.sums, tile{s.panel(colSurface, colLine), s.page.text(30, true, colInk).centre().mid().line(), s.page.text(14, false, colMuted).centre().mid().line()})
 	}
-	s.whole = s.panel(colOKBg, colOK)
-	s.sign = s.page.sign("ok", colOK)
-	s.word = s.pair(18, 14, true, colOK, colOK)
+	s.word = s.banner(booth.OK, "", 18, 14)
 	s.hours = newBars(&s.page, 14)
 	s.steps = newBars(&s.page, 6)
 	s.again = newBars(&s.page, 4)
@@ -41,7 +37,7 @@ func newDayPage(u *ui) screen {
 	}, 12, nil)
 	s.fresh = s.page.button("day-refresh", lookPlain, "retake", func() { u.send(booth.OpenPage{Page: booth.PageDay}) })
 	s.export = s.page.button("day-export", lookPrimary, "disk", func() { u.send(booth.ExportDay{}) })
-	s.mark("day", s.whole.bg, func() string { return s.word.a.text })
+	s.mark("day", s.word.bg.bg, func() string { return s.word.text.a.text })
 	return s
 }
 
@@ -92,10 +88,7 @@ func (s *dayPage) update(v booth.View) {
 	if v.Operator != nil && v.Operator.Notice != nil {
 		level, word = booth.Note, *v.Operator.Notice
 	}
-	tn := toneOf(level)
-	s.whole.tint(tn.ground, tn.text)
-	s.sign.set(tn.icon, tn.text)
-	s.word.tint(tn.text, tn.text)
+	s.word.tone(level, "")
 	s.word.set(s.ui, word)
 
 	var hours, steps, again []barValue
@@ -144,17 +137,8 @@ func (s *dayPage) layout(sp space) {
 		s.sums[i].name.layout(name, k)
 	}
 	line, body := body.cutTop(54, 10)
-	place(s.whole.bg, line, k)
-	radius(s.whole, k)
-	icon, words := line.insetXY(16, 3).cutLeft(28, 12)
-	place(s.sign.img, icon.centred(28, 28), k)
-	s.word.layoutMid(words, k)
-	var charts, list rect
-	if s.ui.tall {
-		charts, list = body.cutTop(body.h*0.55, gap)
-	} else {
-		charts, list = body.cutLeft(body.w*0.56, gap)
-	}
+	s.word.layout(line, k)
+	charts, list := s.ui.beside(body, 0.56, 0.55)
 	upper, lower := charts.cutTop((charts.h-10)/2, 10)
 	a, b := upper.cutLeft(upper.w*0.62, 10)
 	s.hours.layout(a)

@@ -14,12 +14,8 @@ type notice struct {
 	icon   *sign
 	head   pair
 	body   pair
-	do     pair
-	doIc   *sign
-	doBg   *panel
-	safe   *panel
-	safeIc *sign
-	safeTx pair
+	do     banner
+	safe   banner
 	action *button
 
 	fill func(*notice, booth.View)
@@ -32,12 +28,8 @@ func newNotice(u *ui, action string, send func(*notice)) *notice {
 	s.icon = s.sign("note", colNote)
 	s.head = s.pair(40, 20, true, colInk, colMuted).centre()
 	s.body = s.pair(22, 16, false, colInk, colMuted).centre()
-	s.doBg = s.panel(colNoteBg, colNote)
-	s.doIc = s.sign("arrow-right", colNote)
-	s.do = s.pair(22, 15, true, colNote, colNote)
-	s.safe = s.panel(colOKBg, colOK)
-	s.safeIc = s.sign("shield", colOK)
-	s.safeTx = s.pair(20, 14, true, colOK, colOK)
+	s.do = s.banner(booth.Note, "arrow-right", 22, 15)
+	s.safe = s.banner(booth.OK, "shield", 20, 14)
 	if action != "" {
 		s.action = s.page.button(action, lookPrimary, "arrow-right", func() { send(s) })
 	}
@@ -57,15 +49,10 @@ func (s *notice) tone(l booth.Level, icon string) {
 }
 
 func (s *notice) update(v booth.View) {
-	s.safeTx.set(s.ui, booth.Text{})
+	s.safe.set(s.ui, booth.Text{})
 	s.body.set(s.ui, booth.Text{})
 	s.do.set(s.ui, booth.Text{})
 	s.fill(s, v)
-	setVisible(s.doBg.bg, s.do.a.text != "")
-	setVisible(s.doIc.img, s.do.a.text != "")
-	on := s.safeTx.a.text != ""
-	setVisible(s.safe.bg, on)
-	setVisible(s.safeIc.img, on)
 }
 
 func (s *notice) layout(sp space) {
@@ -79,7 +66,7 @@ func (s *notice) layout(sp space) {
 	radius(s.card, k)
 	in := card.inset(28)
 	side := float32(120)
-	if s.do.a.text != "" { // more words, less sign
+	if s.do.on() { // more words, less sign
 		side = 84
 	}
 	icon, in := in.cutTop(side+10, 12)
@@ -87,30 +74,8 @@ func (s *notice) layout(sp space) {
 	place(s.disc.bg, disc, k)
 	s.disc.bg.CornerRadius = side / 2 * k
 	place(s.icon.img, disc.inset(side*0.23), k)
-	if s.safeTx.a.text != "" {
-		var at rect
-		at, in = in.cutBottom(76, 12)
-		at = at.centred(min(at.w, 860), at.h)
-		place(s.safe.bg, at, k)
-		radius(s.safe, k)
-		icon, words := at.insetXY(20, 5).cutLeft(36, 14)
-		place(s.safeIc.img, icon.centred(36, 36), k)
-		s.safeTx.layoutMid(words, k)
-	} else {
-		s.safeTx.layoutMid(in, k)
-	}
-	if s.do.a.text != "" {
-		var at rect
-		at, in = in.cutBottom(92, 12)
-		at = at.centred(min(at.w, 860), at.h)
-		place(s.doBg.bg, at, k)
-		radius(s.doBg, k)
-		icon, words := at.insetXY(20, 5).cutLeft(36, 14)
-		place(s.doIc.img, icon.centred(36, 36), k)
-		s.do.layoutMid(words, k)
-	} else {
-		s.do.layoutMid(in, k)
-	}
+	in = s.safe.layoutBottom(in, 860, 76, 12, k)
+	in = s.do.layoutBottom(in, 860, 92, 12, k)
 	hh := min(in.h*0.5, s.head.a.height(in.w, k)+s.head.b.height(in.w, k))
 	head, body := in.cutTop(hh, 14)
 	s.head.layout(head, k)
@@ -158,7 +123,7 @@ func newFault(u *ui) screen {
 		s.head.set(s.ui, f.Title)
 		s.body.set(s.ui, f.Body)
 		s.do.set(s.ui, f.Do)
-		s.safeTx.set(s.ui, f.Safe)
+		s.safe.set(s.ui, f.Safe)
 		has := f.Action != (booth.Text{})
 		setVisible(s.action, has)
 		if has {
