@@ -69,7 +69,7 @@ func (c DoctorCmd) Run(s *streams) error {
 
 func examine(dir string) []Finding {
 	return []Finding{
-		doctorSettings(dir), doctorData(dir), doctorDisk(dir), doctorEnrolled(dir), doctorCamera(),
+		doctorSettings(dir), doctorData(dir), doctorDisk(dir), doctorEnrolled(dir), doctorKeys(dir), doctorCamera(),
 		doctorFaces(), doctorDisplay(), doctorClock(), doctorSwap(), doctorCoreDumps(),
 	}
 }
@@ -134,7 +134,11 @@ func doctorEnrolled(dir string) Finding {
 	err := keys.ErrNotEnrolled
 	if _, statErr := os.Stat(filepath.Join(dir, keysDir)); statErr == nil { // looking must not create anything
 		var store *keys.Store
-		if store, err = keys.Open(filepath.Join(dir, keysDir)); err == nil {
+		cfg, cfgErr := config.Load(dir)
+		if cfgErr != nil {
+			cfg = config.Default()
+		}
+		if store, err = openKeys(dir, cfg); err == nil {
 			e, err = store.Enrolment()
 		}
 	}

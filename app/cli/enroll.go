@@ -3,10 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"time"
 
-	"github.com/yunzhao-station/yunzhao/sync/keys"
 	"github.com/yunzhao-station/yunzhao/sync/uplink"
 )
 
@@ -28,7 +26,7 @@ func (c EnrollCmd) Run(s *streams) error {
 	if name == "" {
 		name = cfg.Station.Name
 	}
-	store, err := keys.Open(filepath.Join(dir, keysDir))
+	store, err := openKeys(dir, cfg)
 	if err != nil {
 		return err
 	}

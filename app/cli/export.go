@@ -121,7 +121,7 @@ func (d DataFlag) openStores(s *streams) (_ *stores, err error) {
 		return nil, err
 	}
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelError}))
-	store, err := keys.Open(filepath.Join(st.dir, keysDir))
+	store, err := openKeys(st.dir, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (d DataFlag) openStores(s *streams) (_ *stores, err error) {
 	if st.enrolment, err = store.Enrolment(); err != nil {
 		return nil, fmt.Errorf("本机还没有登记 / this station is not enrolled: %w", err)
 	}
-	data, err := openDataKey(store, log)
+	data, err := openDataKey(store, os.Getenv(envPassphrase), log)
 	if err != nil {
 		return nil, err
 	}

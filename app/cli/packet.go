@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/yunzhao-station/yunzhao/sync/durable"
-	"github.com/yunzhao-station/yunzhao/sync/keys"
 	"github.com/yunzhao-station/yunzhao/sync/packet"
 )
 
@@ -111,21 +110,20 @@ func (c PacketVerifyCmd) key() (ed25519.PublicKey, error) {
 		}
 		return b, nil
 	}
-	dir, err := c.dir()
+	dir, cfg, err := c.load()
 	if err != nil {
 		return nil, err
 	}
-	keyDir := filepath.Join(dir, keysDir)
-	if _, err := os.Stat(filepath.Join(keyDir, "station.key")); err != nil { // looking must not make one
+	if _, err := os.Stat(filepath.Join(dir, keysDir, "station.key")); err != nil { // looking must not make one
 		return nil, fmt.Errorf("%s 没有站点密钥，请用 --key / has no station key: give one with --key", dir)
 	}
-	store, err := keys.Open(keyDir)
+	store, err := openKeys(dir, cfg)
 	if err != nil {
 		return nil, err
 	}
 	key, err := store.StationKey()
 	if err != nil {
-		return nil, err
+		return nil, keyWords(err)
 	}
 	public, ok := key.Public().(ed25519.PublicKey)
 	if !ok {

@@ -17,8 +17,8 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
+	"github.com/yunzhao-station/yunzhao/app/config"
 	"github.com/yunzhao-station/yunzhao/app/station"
-	"github.com/yunzhao-station/yunzhao/sync/keys"
 )
 
 // PinCmd groups what is done with staff's PINs.
@@ -86,13 +86,17 @@ func (d DataFlag) key(s *streams) (string, ed25519.PrivateKey, error) {
 		fmt.Fprintf(s.err, "%s 不是云照站的数据目录 / is not a station's data directory\n", dir)
 		return "", nil, exitError(exitUsage)
 	}
-	store, err := keys.Open(filepath.Join(dir, keysDir))
+	cfg, err := config.Load(dir)
 	if err != nil {
-		return "", nil, fmt.Errorf("本机密钥 / station keys: %w", err)
+		return "", nil, fmt.Errorf("设置有误 / wrong settings: %w", err)
+	}
+	store, err := openKeys(dir, cfg)
+	if err != nil {
+		return "", nil, err
 	}
 	key, err := store.StationKey()
 	if err != nil {
-		return "", nil, fmt.Errorf("本机密钥 / station keys: %w", err)
+		return "", nil, keyWords(err)
 	}
 	return dir, key, nil
 }

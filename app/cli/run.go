@@ -262,13 +262,16 @@ func openParts(ctx context.Context, dir string, cfg config.Config, demo bool, lo
 
 	centralURL := ""
 	if demo {
-		if centralURL, err = p.serveDemo(ctx, filepath.Join(dir, centralDir), filepath.Join(dir, keysDir), log); err != nil {
+		cfg.Keys.Protect = string(keys.Plain) // invented students need no protection
+	}
+	store, err := openKeys(dir, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if demo {
+		if centralURL, err = p.serveDemo(ctx, filepath.Join(dir, centralDir), store, log); err != nil {
 			return nil, err
 		}
-	}
-	store, err := keys.Open(filepath.Join(dir, keysDir))
-	if err != nil {
-		return nil, fmt.Errorf("本机密钥 / station keys: %w", err)
 	}
 	enrolment, err := store.Enrolment()
 	if errors.Is(err, keys.ErrNotEnrolled) {
@@ -282,9 +285,9 @@ func openParts(ctx context.Context, dir string, cfg config.Config, demo bool, lo
 	}
 	key, err := store.StationKey()
 	if err != nil {
-		return nil, fmt.Errorf("本机密钥 / station keys: %w", err)
+		return nil, keyWords(err)
 	}
-	dataKey, err := openDataKey(store, log)
+	dataKey, err := openDataKey(store, os.Getenv(envPassphrase), log)
 	if err != nil {
 		return nil, err
 	}
@@ -329,7 +332,7 @@ func openParts(ctx context.Context, dir string, cfg config.Config, demo bool, lo
 
 // serveDemo starts the embedded central server with its fictional batch and
 // enrols this station there, once.
-func (p *parts) serveDemo(ctx context.Context, dir, keyDir string, log *slog.Logger) (string, error) {
+func (p *parts) serveDemo(ctx context.Context, dir string, store *keys.Store, log *slog.Logger) (string, error) {
 	// A fixed port where it is free, so that a page left open on a phone or in
 	// the reviewer's browser still works after a restart.
 	var lc net.ListenConfig
@@ -353,35 +356,12 @@ func (p *parts) serveDemo(ctx context.Context, dir, keyDir string, log *slog.Log
 		return "", fmt.Errorf("demo central: %w", err)
 	}
 	log.Info("demo central", "reviewers", base+"/review", "user", info.ReviewerUser, "password", info.ReviewerPassword)
-	store, err := keys.Open(keyDir)
-	if err != nil {
-		return "", fmt.Errorf("demo enrolment: %w", err)
-	}
 	if _, err := store.Enrolment(); errors.Is(err, keys.ErrNotEnrolled) {
 		if _, err := uplink.Enroll(ctx, uplink.EnrollParams{Keys: store, URL: base, Code: info.EnrolCode, Name: "演示站", Version: Version}); err != nil {
 			return "", fmt.Errorf("demo enrolment: %w", err)
 		}
 	}
 	return base, nil
-}
-
-// openDataKey unlocks what protects the roster. A plain key is made at the
-// first start; a station whose disk may be stolen sets a passphrase.
-func openDataKey(store *keys.Store, log *slog.Logger) (*keys.DataKey, error) {
-	key, err := store.DataKey(os.Getenv("YUNZHAO_PASSPHRASE"))
-	if errors.Is(err, keys.ErrNoDataKey) {
-		key, err = store.CreateDataKey(os.Getenv("YUNZHAO_PASSPHRASE"))
-	}
-	switch {
-	case errors.Is(err, keys.ErrNeedsPhrase), errors.Is(err, keys.ErrPassphrase):
-		return nil, errors.New("名单用口令保护：请在环境变量 YUNZHAO_PASSPHRASE 中给出正确的口令 / the roster is protected: give the right passphrase in YUNZHAO_PASSPHRASE")
-	case err != nil:
-		return nil, fmt.Errorf("数据密钥 / data key: %w", err)
-	}
-	if mode, err := store.DataKeyMode(); err == nil && mode == keys.Plain {
-		log.Warn("the data key lies on the disk in the clear: use an encrypted disk or set YUNZHAO_PASSPHRASE before the first start")
-	}
-	return key, nil
 }
 
 // openOutbox opens the sealed packets of the station with that key. sealer

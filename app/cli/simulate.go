@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -92,7 +91,11 @@ func (c SimulateCmd) enrol(ctx context.Context, dir string, log *slog.Logger) er
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	store, err := keys.Open(filepath.Join(dir, keysDir))
+	cfg, err := config.Load(dir)
+	if err != nil {
+		return err
+	}
+	store, err := openKeys(dir, cfg)
 	if err != nil {
 		return err
 	}
@@ -109,11 +112,7 @@ func (c SimulateCmd) enrol(ctx context.Context, dir string, log *slog.Logger) er
 		defer func() { _ = os.RemoveAll(tmp) }()
 		p := &parts{}
 		defer p.close(log)
-		if _, err := p.serveDemo(ctx, tmp, filepath.Join(dir, keysDir), log); err != nil {
-			return err
-		}
-		cfg, err := config.Load(dir)
-		if err != nil {
+		if _, err := p.serveDemo(ctx, tmp, store, log); err != nil {
 			return err
 		}
 		cfg.Camera.Device = deviceScene

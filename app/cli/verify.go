@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 
 	"github.com/yunzhao-station/yunzhao/app/config"
-	"github.com/yunzhao-station/yunzhao/sync/keys"
 	"github.com/yunzhao-station/yunzhao/sync/outbox"
 )
 
@@ -58,13 +57,13 @@ func (c VerifyCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	store, err := keys.Open(filepath.Join(dir, keysDir))
+	store, err := openKeys(dir, cfg)
 	if err != nil {
 		return err
 	}
 	key, err := store.StationKey()
 	if err != nil {
-		return err
+		return keyWords(err)
 	}
 	box, err := openOutbox(dir, key, cfg, nil, nil, slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelError})))
 	if errors.Is(err, outbox.ErrLocked) {

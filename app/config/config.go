@@ -34,6 +34,7 @@ type Config struct {
 
 	Operator Operator `toml:"operator"`
 	Scan     Scan     `toml:"scan"`
+	Keys     Keys     `toml:"keys"`
 }
 
 // Station tells who this is.
@@ -109,6 +110,7 @@ func Default() Config {
 
 		Operator: defaultOperator(),
 		Scan:     Scan{Camera: true},
+		Keys:     defaultKeys(),
 	}
 }
 
@@ -192,6 +194,7 @@ func (c Config) Validate() error {
 	between("outbox.max_pending", c.Outbox.MaxPending, 10, 1_000_000)
 	between("outbox.retain_days", c.Outbox.RetainDays, 1, 3650)
 	errs = append(errs, c.Operator.validate()...)
+	errs = append(errs, c.Keys.validate()...)
 	if k := c.Operator.Key; k != "" && k == c.Capture.ShutterKey {
 		errs = append(errs, fmt.Errorf("operator.key = %q: capture.shutter_key has it already", k))
 	}

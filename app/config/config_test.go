@@ -36,6 +36,9 @@ func TestParse(t *testing.T) {
 		{"wedge", "[scan]\ncamera = false\nwedge_pattern = 'ID=([0-9X]{18})'\n", ""},
 		{"wedge that is no expression", "[scan]\nwedge_pattern = '('\n", "scan.wedge_pattern"},
 		{"wedge that is too long", "[scan]\nwedge_pattern = '" + strings.Repeat("x", 201) + "'\n", "scan.wedge_pattern has 201"},
+		{"keys", "[keys]\nprotect = \"tpm\"\ntpm = \"/dev/tpm0\"\n", ""},
+		{"keys kept elsewhere", "[keys]\nprotect = \"cloud\"\n", `keys.protect = "cloud": must be one of auto, tpm, passphrase, plain`},
+		{"tpm that is no path", "[keys]\ntpm = \"tpm0\"\n", "keys.tpm"},
 		{"not toml", "[[[", "toml"},
 		{"wrong type", "[times]\ncountdown_s = \"three\"\n", "toml"},
 	} {

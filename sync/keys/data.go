@@ -25,6 +25,12 @@ const (
 	Plain Mode = "plain"
 	// Passphrase: the key is sealed under argon2id of a start-of-day passphrase.
 	Passphrase Mode = "passphrase"
+	// TPM: only the TPM of this machine gives the key back. Nobody has to type
+	// anything, and a copy of the directory opens on no other machine.
+	TPM Mode = "tpm"
+	// Auto chooses for keys that are made: the TPM where one can be used, else
+	// Plain. No key is kept in a mode of this name.
+	Auto Mode = "auto"
 )
 
 // Parameters of argon2id (RFC 9106 section 4, second recommended option): 64
@@ -45,6 +51,8 @@ type dataFile struct {
 	MemoryKiB uint32 `json:"memory_kib,omitempty"`
 	Threads   uint8  `json:"threads,omitempty"`
 	Sealed    []byte `json:"sealed,omitempty"` // passphrase: XChaCha20-Poly1305
+	// TPM holds the key in the mode of that name.
+	TPM *tpmSealed `json:"tpm,omitempty"`
 }
 
 const contextDataKey = "data-key/1"
@@ -81,33 +89,44 @@ func (k *DataKey) Open(context string, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// CreateDataKey makes the data key. An empty passphrase keeps it plain: show
-// the warning that [Mode] asks for.
+// CreateDataKey makes the data key and keeps it under the passphrase if there
+// is one, else as [Options] say. [Plain] is what remains of [Auto] without a
+// TPM: show a warning.
 func (s *Store) CreateDataKey(passphrase string) (*DataKey, error) {
 	if _, err := s.readData(); err == nil {
 		return nil, ErrHaveDataKey
 	} else if !errors.Is(err, ErrNoDataKey) {
 		return nil, err
 	}
+	mode := Passphrase
+	if passphrase == "" {
+		mode = s.protect()
+	}
+	if mode == Passphrase && passphrase == "" {
+		return nil, ErrNeedsPhrase
+	}
 	key := make([]byte, chacha20poly1305.KeySize)
 	rand.Read(key) // never fails (crypto/rand)
-	if err := s.writeData(key, passphrase); err != nil {
+	if err := s.writeData(key, mode, passphrase); err != nil {
 		return nil, err
 	}
 	return newDataKey(key)
 }
 
-// ChangePassphrase seals the same data key anew; empty = plain.
-func (s *Store) ChangePassphrase(old, passphrase string) error {
+// ProtectData keeps the same data key in another mode from now on; old and
+// passphrase matter where the mode before and the new one are [Passphrase].
+// What the file held before may still be found on the disk by who takes it
+// apart.
+func (s *Store) ProtectData(old string, mode Mode, passphrase string) error {
 	f, err := s.readData()
 	if err != nil {
 		return err
 	}
-	key, err := f.unlock(old)
+	key, err := s.unlock(f, old)
 	if err != nil {
 		return err
 	}
-	return s.writeData(key, passphrase)
+	return s.writeData(key, mode, passphrase)
 }
 
 // DataKeyMode tells how the data key is kept, for the warning and the prompt.
@@ -116,13 +135,13 @@ func (s *Store) DataKeyMode() (Mode, error) {
 	return f.Mode, err
 }
 
-// DataKey unlocks the data key. passphrase is ignored for a plain one.
+// DataKey unlocks the data key. passphrase matters for [Passphrase] alone.
 func (s *Store) DataKey(passphrase string) (*DataKey, error) {
 	f, err := s.readData()
 	if err != nil {
 		return nil, err
 	}
-	key, err := f.unlock(passphrase)
+	key, err := s.unlock(f, passphrase)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +163,7 @@ func (s *Store) readData() (dataFile, error) {
 	return f, nil
 }
 
-func (f dataFile) unlock(passphrase string) ([]byte, error) {
+func (s *Store) unlock(f dataFile, passphrase string) ([]byte, error) {
 	switch f.Mode {
 	case Plain:
 		if len(f.Key) != chacha20poly1305.KeySize {
@@ -168,24 +187,44 @@ func (f dataFile) unlock(passphrase string) ([]byte, error) {
 			return nil, ErrPassphrase
 		}
 		return key, nil
+	case TPM:
+		if f.TPM == nil {
+			return nil, fmt.Errorf("%w: %s", ErrBadFile, fileData)
+		}
+		key, err := unsealTPM(s.opts.TPM, *f.TPM)
+		if err == nil && len(key) != chacha20poly1305.KeySize {
+			err = fmt.Errorf("%w: %s", ErrBadFile, fileData)
+		}
+		return key, err
 	default:
 		return nil, fmt.Errorf("%w: %s", ErrBadFile, fileData)
 	}
 }
 
-func (s *Store) writeData(key []byte, passphrase string) error {
-	f := dataFile{Mode: Plain, Key: key}
-	if passphrase != "" {
+func (s *Store) writeData(key []byte, mode Mode, passphrase string) error {
+	f := dataFile{Mode: mode}
+	switch mode {
+	case Plain:
+		f.Key = key
+	case Passphrase:
 		if utf8.RuneCountInString(passphrase) < minPassphrase {
-			return errShortPhrase
+			return ErrShortPhrase
 		}
-		f = dataFile{Mode: Passphrase, Salt: make([]byte, saltBytes), Time: argonTime, MemoryKiB: argonMemoryKiB, Threads: argonThreads}
+		f.Salt, f.Time, f.MemoryKiB, f.Threads = make([]byte, saltBytes), argonTime, argonMemoryKiB, argonThreads
 		rand.Read(f.Salt) // never fails (crypto/rand)
 		k, err := newDataKey(argon2.IDKey([]byte(passphrase), f.Salt, f.Time, f.MemoryKiB, f.Threads, chacha20poly1305.KeySize))
 		if err != nil {
 			return err
 		}
 		f.Sealed = k.Seal(contextDataKey, key)
+	case TPM:
+		sealed, err := s.sealProved(key)
+		if err != nil {
+			return err
+		}
+		f.TPM = &sealed
+	case Auto:
+		return fmt.Errorf("keys: keep data key: %q is not how a key is kept", mode)
 	}
 	b, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {

@@ -3,8 +3,9 @@
 // key that protects the roster.
 //
 // The signing key needs no human, so that sending goes on after a crash and
-// over night. The data key may be bound to a passphrase. Neither is ever
-// logged, and nothing here knows about networks or what the keys protect.
+// over night. Both keys may be sealed to the TPM of the machine, the data key
+// to a passphrase instead. Neither is ever logged, and nothing here knows about
+// networks or what the keys protect.
 package keys
 
 import (
@@ -21,6 +22,8 @@ import (
 	"slices"
 
 	"filippo.io/age"
+	"github.com/google/go-tpm/tpm2"
+	"github.com/google/go-tpm/tpm2/transport"
 
 	"github.com/yunzhao-station/yunzhao/sync/durable"
 	"github.com/yunzhao-station/yunzhao/sync/wire"
@@ -33,8 +36,9 @@ const (
 	fileData     = "data.key"
 	fileSealFor  = "recipients.json"
 
-	pemStation = "YUNZHAO STATION ED25519 SEED"
-	maxFile    = 1 << 20
+	pemStation    = "YUNZHAO STATION ED25519 SEED"
+	pemStationTPM = "YUNZHAO STATION ED25519 SEED SEALED TO TPM"
+	maxFile       = 1 << 20
 )
 
 // Errors that callers tell apart.
@@ -48,8 +52,8 @@ var (
 	ErrBadFile     = errors.New("keys: file is not what it should be")
 	ErrBadAnswer   = errors.New("keys: central's enrolment answer is not usable")
 	ErrReadable    = errors.New("keys: file may be read by others; chmod 600 it")
+	ErrShortPhrase = errors.New("keys: passphrase must have at least 8 characters")
 	errSealed      = errors.New("keys: sealed data is damaged or of another key")
-	errShortPhrase = errors.New("keys: passphrase must have at least 8 characters")
 )
 
 // Enrolment is what a station keeps of its enrolment.
@@ -61,18 +65,67 @@ type Enrolment struct {
 	KeyPrint string        `json:"key_print"`         // fingerprint from the enrolment code that Answer was checked against
 }
 
-// Store is the key directory of one station.
-type Store struct{ dir string }
+// Options say where a machine's TPM is and how keys that are made are kept. What
+// is there already is read however it is kept.
+type Options struct {
+	TPM     string // device or socket; "" = DefaultTPM
+	Protect Mode   // Plain, TPM, Passphrase or Auto; "" = Plain
+}
 
-// Open opens dir, creating it with mode 0700.
-func Open(dir string) (*Store, error) {
+// Store is the key directory of one station.
+type Store struct {
+	dir  string
+	opts Options
+}
+
+// Open is [OpenWith] without options: keys that are made lie in plain files.
+func Open(dir string) (*Store, error) { return OpenWith(dir, Options{}) }
+
+// OpenWith opens dir, creating it with mode 0700.
+func OpenWith(dir string, opts Options) (*Store, error) {
 	if err := os.MkdirAll(dir, durable.DirMode); err != nil {
 		return nil, fmt.Errorf("keys: open: %w", err)
 	}
 	if err := os.Chmod(dir, durable.DirMode); err != nil {
 		return nil, fmt.Errorf("keys: open: %w", err)
 	}
-	return &Store{dir: dir}, nil
+	if opts.TPM == "" {
+		opts.TPM = DefaultTPM
+	}
+	if opts.Protect == "" {
+		opts.Protect = Plain
+	}
+	return &Store{dir: dir, opts: opts}, nil
+}
+
+// protect is the mode of a key that is made now.
+func (s *Store) protect() Mode {
+	if s.opts.Protect != Auto {
+		return s.opts.Protect
+	}
+	if s.CheckTPM() == nil {
+		return TPM
+	}
+	return Plain
+}
+
+// CheckTPM tries whether this machine's TPM keeps a key: [ErrNoTPM] when there
+// is none or it refuses.
+func (s *Store) CheckTPM() error {
+	return withRoot(s.opts.TPM, func(transport.TPM, *tpm2.CreatePrimaryResponse) error { return nil })
+}
+
+// sealProved seals a secret and has it given back before anything relies on it.
+func (s *Store) sealProved(secret []byte) (tpmSealed, error) {
+	sealed, err := sealTPM(s.opts.TPM, secret)
+	if err != nil {
+		return tpmSealed{}, err
+	}
+	back, err := unsealTPM(s.opts.TPM, sealed)
+	if err == nil && !bytes.Equal(back, secret) {
+		err = fmt.Errorf("%w: it gives back something else", ErrNoTPM)
+	}
+	return sealed, err
 }
 
 func (s *Store) path(name string) string { return filepath.Join(s.dir, name) }
@@ -92,26 +145,98 @@ func (s *Store) read(name string) ([]byte, error) {
 // StationKey returns the signing key, making it on first use. It is durable
 // before it is returned: central may bind it to this station for ever.
 func (s *Store) StationKey() (ed25519.PrivateKey, error) {
-	b, err := s.read(fileStation)
+	key, _, err := s.stationKey()
 	if errors.Is(err, fs.ErrNotExist) {
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
 			return nil, fmt.Errorf("keys: make station key: %w", err)
 		}
-		b = pem.EncodeToMemory(&pem.Block{Type: pemStation, Bytes: key.Seed()})
-		if err := durable.WriteFile(s.path(fileStation), b); err != nil {
-			return nil, fmt.Errorf("keys: keep station key: %w", err)
+		if err := s.writeStationKey(key, s.stationMode()); err != nil {
+			return nil, err
 		}
 		return key, nil
 	}
+	return key, err
+}
+
+// stationMode is how a station key that is made now is kept. It needs no human,
+// so that photos are sent after a crash at night: never a passphrase.
+func (s *Store) stationMode() Mode {
+	if s.opts.Protect == Passphrase {
+		if s.CheckTPM() == nil {
+			return TPM
+		}
+		return Plain
+	}
+	return s.protect()
+}
+
+// stationKey reads the key and how it is kept; fs.ErrNotExist when there is none.
+func (s *Store) stationKey() (ed25519.PrivateKey, Mode, error) {
+	b, err := s.read(fileStation)
 	if err != nil {
-		return nil, fmt.Errorf("keys: read station key: %w", err)
+		return nil, "", fmt.Errorf("keys: read station key: %w", err)
 	}
 	block, rest := pem.Decode(b)
-	if block == nil || block.Type != pemStation || len(block.Bytes) != ed25519.SeedSize || len(bytes.TrimSpace(rest)) != 0 {
-		return nil, fmt.Errorf("%w: %s", ErrBadFile, fileStation)
+	if block == nil || len(bytes.TrimSpace(rest)) != 0 {
+		return nil, "", fmt.Errorf("%w: %s", ErrBadFile, fileStation)
 	}
-	return ed25519.NewKeyFromSeed(block.Bytes), nil
+	seed, mode := block.Bytes, Plain
+	switch block.Type {
+	case pemStation:
+	case pemStationTPM:
+		mode = TPM
+		sealed, err := decodeTPMSealed(block.Bytes)
+		if err != nil {
+			return nil, mode, err
+		}
+		if seed, err = unsealTPM(s.opts.TPM, sealed); err != nil {
+			return nil, mode, err
+		}
+	default:
+		return nil, "", fmt.Errorf("%w: %s", ErrBadFile, fileStation)
+	}
+	if len(seed) != ed25519.SeedSize {
+		return nil, mode, fmt.Errorf("%w: %s", ErrBadFile, fileStation)
+	}
+	return ed25519.NewKeyFromSeed(seed), mode, nil
+}
+
+func (s *Store) writeStationKey(key ed25519.PrivateKey, mode Mode) error {
+	block := &pem.Block{Type: pemStation, Bytes: key.Seed()}
+	if mode == TPM {
+		sealed, err := s.sealProved(key.Seed())
+		if err != nil {
+			return err
+		}
+		b, err := sealed.encode()
+		if err != nil {
+			return err
+		}
+		block = &pem.Block{Type: pemStationTPM, Bytes: b}
+	}
+	if err := durable.WriteFile(s.path(fileStation), pem.EncodeToMemory(block)); err != nil {
+		return fmt.Errorf("keys: keep station key: %w", err)
+	}
+	return nil
+}
+
+// ProtectStation keeps the same station key in another mode, [Plain] or [TPM],
+// from now on.
+func (s *Store) ProtectStation(mode Mode) error {
+	key, _, err := s.stationKey()
+	if err != nil {
+		return err
+	}
+	return s.writeStationKey(key, mode)
+}
+
+// StationKeyMode opens the station key and tells how it is kept;
+// fs.ErrNotExist when there is none. With an error of the TPM it tells the mode
+// all the same.
+func (s *Store) StationKeyMode() (Mode, error) {
+	_, mode, err := s.stationKey()
+	return mode, err
 }
 
 // SaveEnrolment keeps a verified enrolment. It refuses to replace one with

@@ -206,14 +206,14 @@ func TestDataKey(t *testing.T) {
 				if _, err := s.DataKey(""); !errors.Is(err, keys.ErrNeedsPhrase) {
 					t.Errorf("none: %v", err)
 				}
-				if err := s.ChangePassphrase("wrong passphrase", "another one"); !errors.Is(err, keys.ErrPassphrase) {
+				if err := s.ProtectData("wrong passphrase", keys.Passphrase, "another one"); !errors.Is(err, keys.ErrPassphrase) {
 					t.Errorf("change with a wrong one: %v", err)
 				}
-				if err := s.ChangePassphrase(tc.phrase, "short"); err == nil {
+				if err := s.ProtectData(tc.phrase, keys.Passphrase, "short"); err == nil {
 					t.Error("a short passphrase was taken")
 				}
 			}
-			if err := s.ChangePassphrase(tc.phrase, "a new passphrase"); err != nil {
+			if err := s.ProtectData(tc.phrase, keys.Passphrase, "a new passphrase"); err != nil {
 				t.Fatal(err)
 			}
 			if again, err = s.DataKey("a new passphrase"); err != nil {
