@@ -827,6 +827,8 @@ func (m *Machine) report(ev Event) {
 		m.scanning(ev)
 	case Scanned:
 		m.scanned(ev)
+	case SettingsRead:
+		m.settingsRead(ev)
 	case SyncChanged:
 		m.op.sync = ev.Sync
 	case ProofJudged:

@@ -201,6 +201,7 @@ type OperatorView struct {
 	Report   *DayReport  // of PageDay
 
 	Checklist *ChecklistView // of PageChecklist
+	Settings  *SettingsView  // of PageSettings
 }
 
 // Reason is a coded reason for a decision of staff. The code goes on record.
@@ -290,6 +291,7 @@ type operator struct {
 	sync     SyncView
 	refusal  *Text // the notice, where it is one
 	camera   CameraView
+	settings *SettingsView
 
 	status []StatusLine
 	day    DayNumbers
@@ -324,7 +326,7 @@ func (m *Machine) operatorIdle() time.Duration {
 	switch {
 	case m.op.staff.Role == "":
 		return pinIdle
-	case m.op.page == PageCamera, m.op.page == PageLight, m.op.page == PageChecklist:
+	case m.op.page == PageCamera, m.op.page == PageLight, m.op.page == PageChecklist, m.op.page == PageSettings:
 		return max(cameraIdle, m.cfg.Operator.Idle)
 	case m.cfg.Operator.Idle > 0:
 		return m.cfg.Operator.Idle
@@ -361,6 +363,9 @@ func (m *Machine) operatorIntent(in Intent) bool {
 		return true
 	case DoCamera:
 		m.cameraJob(in.Job)
+		return true
+	case ChangeSetting, ExportSettings, ImportSettings, Restart:
+		m.settingsIntent(in)
 		return true
 	case Unlock:
 		m.unlock(in.PIN)
@@ -692,6 +697,7 @@ func (m *Machine) operatorView() *OperatorView {
 	}
 	v.Proving = m.proving
 	v.Page, v.Camera, v.Report, v.Checklist = m.op.page, m.cameraView(), m.dayView(), m.checklistView()
+	v.Settings = m.settingsView()
 	switch v.Page {
 	case PageSync:
 		v.Sync = m.op.sync

@@ -23,11 +23,12 @@ func (ShowPage) effect() {}
 
 // openPage turns the staff's screen to a page.
 func (m *Machine) openPage(p StaffPage) {
-	if !m.op.open || m.op.staff.Role == "" {
+	if !m.op.open || m.op.staff.Role == "" || adminPages[p] && !m.admin() {
 		return
 	}
 	m.op.page = p
 	m.op.notice, m.op.camera = nil, CameraView{}
+	m.op.settings = nil
 	m.touchOperator()
 	m.emit(ShowPage{Page: p})
 }

@@ -63,19 +63,37 @@ type RunCmd struct {
 	Log        string `help:"日志级别 / Log level." enum:"debug,info,warn,error" default:"info"`
 }
 
-// Run opens the window and returns when it is closed.
+// Run opens the window and returns when it is closed; where staff asked for a
+// restart, the program takes its own place.
 func (c RunCmd) Run(s *streams) error {
-	if err := forbidCoreDumps(); err != nil {
-		return err
-	}
-	limitMemory()
 	heart, err := watchdog.Inherited()
 	if err != nil {
 		return err
 	}
+	again, err := c.run(s, heart)
+	switch {
+	case err != nil || !again:
+		return err
+	case heart != nil:
+		return exitError(watchdog.AgainCode)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("找不到本程序 / find this program: %w", err)
+	}
+	return fmt.Errorf("重新启动 / restart: %w", syscall.Exec(program, os.Args, os.Environ()))
+}
+
+// run opens the window and returns when it is closed, and whether the station is
+// to be started anew.
+func (c RunCmd) run(s *streams, heart *watchdog.Heart) (again bool, err error) {
+	if err := forbidCoreDumps(); err != nil {
+		return false, err
+	}
+	limitMemory()
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Log)); err != nil {
-		return fmt.Errorf("log level: %w", err)
+		return false, fmt.Errorf("log level: %w", err)
 	}
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
 	name := "yunzhao"
@@ -84,24 +102,24 @@ func (c RunCmd) Run(s *streams) error {
 	}
 	dir, err := c.dirOr(name)
 	if err != nil {
-		return err
+		return false, err
 	}
 	cfg, err := c.settings(dir)
 	if err != nil {
-		return fmt.Errorf("设置有误 / wrong settings: %w", err)
+		return false, fmt.Errorf("设置有误 / wrong settings: %w", err)
 	}
 	if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
-		return errors.New("没有显示器，打不开窗口；可以用 yunzhao demo / no display to open a window on: try yunzhao demo")
+		return false, errors.New("没有显示器，打不开窗口；可以用 yunzhao demo / no display to open a window on: try yunzhao demo")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
 	parts, err := openParts(ctx, dir, cfg, c.Demo, log)
 	if err != nil && heart != nil {
-		return notStarted(ctx, heart, cfg, err)
+		return false, notStarted(ctx, heart, cfg, err)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer parts.close(log)
 
@@ -113,7 +131,7 @@ func (c RunCmd) Run(s *streams) error {
 		OnIntent: func(in booth.Intent) { st.Send(in) },
 	})
 	if err != nil {
-		return fmt.Errorf("window: %w", err)
+		return false, fmt.Errorf("window: %w", err)
 	}
 	params := parts.params
 	params.Window = window
@@ -124,21 +142,21 @@ func (c RunCmd) Run(s *streams) error {
 	}
 	if c.Demo {
 		if err := demoPINs(dir, log); err != nil {
-			return err
+			return false, err
 		}
 	}
 	st, err = station.New(params)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if c.Automation != "" {
 		if parts.camera.booth == nil {
-			return errors.New("自动化只能与模拟相机一起用 / automation works with the simulated camera only")
+			return false, errors.New("自动化只能与模拟相机一起用 / automation works with the simulated camera only")
 		}
 		auto := &station.Automation{Station: st, Booth: parts.camera.booth, List: func() []remote.Target { return targets(window) }, Frames: window.Count}
 		server, err := remote.Listen(ctx, c.Automation, auto, log)
 		if err != nil {
-			return fmt.Errorf("automation: %w", err)
+			return false, fmt.Errorf("automation: %w", err)
 		}
 		defer func() { _ = server.Close() }()
 	}
@@ -153,7 +171,8 @@ func (c RunCmd) Run(s *streams) error {
 	beat(ctx, heart, window, st)
 	window.ShowAndRun() // until the window is closed or the station ended
 	stop()
-	return <-ended
+	err = <-ended
+	return st.Again(), err
 }
 
 // audible tells whether the station makes itself heard: a demonstration and an

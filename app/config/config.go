@@ -11,7 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"reflect"
 	"strings"
 	"time"
 
@@ -39,7 +39,8 @@ type Config struct {
 
 // Station tells who this is.
 type Station struct {
-	Name string `toml:"name"` // what staff call it, shown at central
+	Name   string `toml:"name"`   // what staff call it, shown at central
+	School string `toml:"school"` // the head of the day's report
 }
 
 // Camera tells which camera and how it is mounted.
@@ -146,55 +147,25 @@ func Parse(data []byte) (Config, error) {
 	return c, c.Validate()
 }
 
-// Validate checks every setting; all faults are reported at once.
+// Validate checks every setting by what [Settings] says of it, and those that
+// depend on one another; all faults are reported at once.
 func (c Config) Validate() error {
 	var errs []error
-	between := func(key string, got, lo, hi int) {
-		if got < lo || got > hi {
-			errs = append(errs, fmt.Errorf("%s = %d: must be between %d and %d", key, got, lo, hi))
+	fields(reflect.ValueOf(c), func(key string, v reflect.Value) {
+		if s, ok := SettingOf(key); ok {
+			errs = append(errs, s.check(v))
 		}
-	}
-	if n := len([]rune(c.Station.Name)); n < 1 || n > 40 {
-		errs = append(errs, fmt.Errorf("station.name: must have 1 to 40 characters, has %d", n))
-	}
-	if c.Camera.Device == "" {
+	})
+	if d := c.Camera.Device; d != "auto" && d != "scene" && !strings.HasPrefix(d, "usb:") && !strings.HasPrefix(d, "bus:") {
 		errs = append(errs, errors.New(`camera.device: must be "auto", "scene" or a camera identity`))
 	}
-	if !slices.Contains([]int{0, 90, 180, 270}, c.Camera.MountRotation) {
-		errs = append(errs, fmt.Errorf("camera.mount_rotation = %d: must be 0, 90, 180 or 270", c.Camera.MountRotation))
-	}
-	between("camera.plate_frames", c.Camera.PlateFrames, 8, 64)
-	if c.Screen.Language != "zh" && c.Screen.Language != "en" {
-		errs = append(errs, fmt.Errorf("screen.language = %q: must be \"zh\" or \"en\"", c.Screen.Language))
-	}
-	between("screen.width", c.Screen.Width, 800, 7680)
-	between("screen.height", c.Screen.Height, 600, 7680)
-	between("times.identify_s", c.Times.Identify, 15, 600)
-	between("times.read_s", c.Times.Read, 15, 600)
-	between("times.pose_s", c.Times.Pose, 30, 900)
-	between("times.decide_s", c.Times.Decide, 30, 900)
-	between("times.done_s", c.Times.Done, 3, 300)
-	between("times.countdown_s", c.Times.Countdown, 1, 10)
-	between("capture.burst", c.Capture.Burst, 1, MaxBurst)
-	among := func(key, got string, allowed ...string) {
-		if !slices.Contains(allowed, got) {
-			errs = append(errs, fmt.Errorf("%s = %q: must be one of %s", key, got, strings.Join(allowed, ", ")))
-		}
-	}
-	among("capture.lens", c.Capture.Lens, "above", "left", "right", "below")
-	if c.Capture.ShutterKey != "" {
-		among("capture.shutter_key", c.Capture.ShutterKey, ShutterKeys()...)
-	}
-	among("sound.mode", c.Sound.Mode, "auto", "on", "off")
-	between("sound.volume", c.Sound.Volume, 0, 100)
 	if p := c.Central.PinSHA256; p != "" && (len(p) != 64 || strings.Trim(strings.ToLower(p), "0123456789abcdef") != "") {
 		errs = append(errs, errors.New("central.pin_sha256: must be 64 hex digits or empty"))
 	}
-	between("outbox.free_floor_mb", c.Outbox.FreeFloorMB, 64, 1<<20)
-	between("outbox.max_pending", c.Outbox.MaxPending, 10, 1_000_000)
-	between("outbox.retain_days", c.Outbox.RetainDays, 1, 3650)
-	errs = append(errs, c.Operator.validate()...)
-	errs = append(errs, c.Keys.validate()...)
+	errs = append(errs, c.Keys.validate())
+	if !c.Operator.Corner && c.Operator.Key == "" {
+		errs = append(errs, errors.New("operator.corner = false: then operator.key must name a key, or nobody reaches the operator page"))
+	}
 	if k := c.Operator.Key; k != "" && k == c.Capture.ShutterKey {
 		errs = append(errs, fmt.Errorf("operator.key = %q: capture.shutter_key has it already", k))
 	}

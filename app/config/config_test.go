@@ -17,7 +17,7 @@ func TestParse(t *testing.T) {
 	for _, c := range []struct{ name, in, wantErr string }{
 		{"empty", "", ""},
 		{"rotation", "[camera]\nmount_rotation = 270\n", ""},
-		{"bad rotation", "[camera]\nmount_rotation = 45\n", "camera.mount_rotation = 45: must be 0, 90, 180 or 270"},
+		{"bad rotation", "[camera]\nmount_rotation = 45\n", "camera.mount_rotation = 45: must be one of 0, 90, 180, 270"},
 		{"range", "[times]\ncountdown_s = 0\n", "times.countdown_s = 0: must be between 1 and 10"},
 		{"unknown key", "[times]\ncuntdown_s = 3\n", `unknown key "times.cuntdown_s"`},
 		{"language", "[screen]\nlanguage = \"fr\"\n", `screen.language = "fr"`},

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // Operator tells how staff reach their page. PINs are not settings: they are set
 // with `yunzhao pin set`.
@@ -16,7 +13,9 @@ type Operator struct {
 }
 
 // defaultOperator is a desk that staff share with the students.
-func defaultOperator() Operator { return Operator{IdleSeconds: 90, Corner: true, Key: "f12", Checklist: true} }
+func defaultOperator() Operator {
+	return Operator{IdleSeconds: 90, Corner: true, Key: "f12", Checklist: true}
+}
 
 // OperatorKeys are the keys that may ask for the PIN.
 func OperatorKeys() []string {
@@ -25,19 +24,4 @@ func OperatorKeys() []string {
 		keys[i] = fmt.Sprintf("f%d", i+1)
 	}
 	return keys
-}
-
-// validate says what is wrong, and with which key.
-func (o Operator) validate() []error {
-	var errs []error
-	if o.IdleSeconds < 15 || o.IdleSeconds > 900 {
-		errs = append(errs, fmt.Errorf("operator.idle_s = %d: must be between 15 and 900", o.IdleSeconds))
-	}
-	if o.Key != "" && !slices.Contains(OperatorKeys(), o.Key) {
-		errs = append(errs, fmt.Errorf("operator.key = %q: must be f1 to f12 or empty", o.Key))
-	}
-	if !o.Corner && o.Key == "" {
-		errs = append(errs, fmt.Errorf("operator.corner = false: then operator.key must name a key, or nobody reaches the operator page"))
-	}
-	return errs
 }

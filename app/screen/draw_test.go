@@ -42,6 +42,14 @@ func everyDrawing(t *testing.T, lang booth.Lang, crowded bool) []drawable {
 			}
 		}})
 	}
+	if !crowded {
+		for part, show := range settingsParts() {
+			if strings.HasPrefix(part, "edit-") && part != "edit-camera.device" && part != "edit-sound.volume" {
+				continue // they look alike
+			}
+			list = append(list, drawable{"48-settings-" + part, func(b *testBench) { show(b, lang) }})
+		}
+	}
 	for _, mode := range slices.Sorted(keysOf(operatorModes)) {
 		if !crowded && (mode == modePurge || mode == modeQuit) {
 			continue // an admin's, in the crowded samples

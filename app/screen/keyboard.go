@@ -77,6 +77,10 @@ func (w *Window) typedRune(r rune) {
 		if !op.Unlocked && r >= '0' && r <= '9' {
 			w.operator.pad.digit(r)
 		}
+		if t := w.typing(); t != nil {
+			t.add(r)
+			t.show()
+		}
 		return
 	}
 	if w.ask.root.Visible() {
@@ -101,6 +105,14 @@ func (w *Window) typedRune(r rune) {
 			locked.pad.digit(r)
 		}
 	}
+}
+
+// typing is the keyboard on the screen, where the present page has one.
+func (w *Window) typing() *typer {
+	if p, ok := w.current.(interface{ typing() *typer }); ok {
+		return p.typing()
+	}
+	return nil
 }
 
 // typedKey is the window's input of keys without a character.
@@ -159,6 +171,10 @@ func (w *Window) operatorTyped(e *fyne.KeyEvent) {
 		}
 	case fyne.KeyBackspace:
 		w.operator.pad.erase()
+		if t := w.typing(); t != nil {
+			t.erase()
+			t.show()
+		}
 	case fyne.KeyEscape:
 		switch {
 		case !w.ui.admitAction(w.ui.clock()):

@@ -84,6 +84,12 @@ func operatorSamples(base, visit booth.View, crowded bool) []Sample {
 		lit.Calibration.Plate = booth.PlateView{ID: "P", TakenAt: sampleNow, Frames: 12}
 	}
 	add("47-light", lit, func(o *booth.OperatorView) { o.Page, o.Light, o.Notice = booth.PageLight, sampleLight(crowded), nil })
+	for _, name := range []string{"48-settings", "48-settings-told"} {
+		add(name, idle, func(o *booth.OperatorView) {
+			o.Staff.Role = booth.RoleAdmin
+			o.Page, o.Settings, o.Notice = booth.PageSettings, sampleSettings(name == "48-settings-told", crowded), nil
+		})
+	}
 	for _, name := range []string{"39-camera", "39-camera-shot", "39-camera-away"} {
 		add(name, idle, func(o *booth.OperatorView) {
 			o.Page, o.Camera = booth.PageCamera, sampleCamera(name, crowded)

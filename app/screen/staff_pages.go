@@ -28,6 +28,7 @@ func staffEntries() []staffEntry {
 		{page: booth.PageSync, icon: "cloud", name: booth.Text{ZH: "同步", EN: "Exchange"}, about: booth.Text{ZH: "待传、最后的错误、立即重试", EN: "Queue, last error, try now"}, make: newSyncPage},
 		{page: booth.PageRetakes, icon: "retake", name: booth.Text{ZH: "请回来重拍", EN: "Retakes"}, about: booth.Text{ZH: "被退回的照片和原因", EN: "Returned photos and why"}, make: newRetakesPage},
 		{page: booth.PagePayCode, icon: "phone", name: booth.Text{ZH: "缴费确认码", EN: "Payment code"}, about: booth.Text{ZH: "断网时核对手机上的 8 位数字", EN: "Eight digits, while offline"}, make: newPayCodePage},
+		{page: booth.PageSettings, icon: "tilt-right", name: booth.Text{ZH: "设置", EN: "Settings"}, about: booth.Text{ZH: "全部设置，导出导入（管理员）", EN: "All settings, export (admin)"}, admin: true, make: newSettingsPage},
 	}
 }
 
@@ -232,6 +233,7 @@ func (t *table) layout(r rect) {
 	}
 	setVisible(t.prev, turns)
 	setVisible(t.next, turns)
+	setVisible(t.line.bg, true)
 	place(t.line.bg, rect{head.x, head.y + head.h - 2, head.w, 1.5}, k)
 	t.line.bg.CornerRadius = 0
 	for i, c := range t.split(head) {

@@ -16,6 +16,7 @@ import (
 	"image"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -78,9 +79,15 @@ type Station struct {
 	pins    *PINs
 	till    *till
 	wedge   wedge
-	stop    context.CancelFunc // ends Run
-	inputs  chan any
-	plate   *pipeline.Plate
+	filed   config.Config // the settings as the file had them at the start
+	// settingsMu is held while the file is changed; stickPatterns are where sticks
+	// are looked for.
+	settingsMu    sync.Mutex
+	stickPatterns []string
+	stop          context.CancelFunc // ends Run
+	again         atomic.Bool        // the station is to be started anew
+	inputs        chan any
+	plate         *pipeline.Plate
 	// plateProblem is why the last calibration was refused.
 	plateProblem *booth.Text
 	alarm        calibrate.Alarm // what has changed since the plate
@@ -128,9 +135,13 @@ func New(p Params) (*Station, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("station: %w", err), audit.close())
 	}
+	filed, err := config.Load(p.DataDir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("station: %w", err), audit.close())
+	}
 	s := &Station{
-		wedge: wedge{pattern},
-		p:     p, log: p.Log, maker: maker, audit: audit, pins: OpenPINs(p.DataDir, nil), till: till,
+		wedge: wedge{pattern}, filed: filed, stickPatterns: stickPatterns,
+		p: p, log: p.Log, maker: maker, audit: audit, pins: OpenPINs(p.DataDir, nil), till: till,
 		specs: map[string]*spec.Spec{}, inputs: make(chan any, 64), bursts: make(chan *burst, 2), judging: maker.NewBurst(),
 	}
 	t := p.Config.Times
@@ -170,6 +181,9 @@ func New(p Params) (*Station, error) {
 // Send hands an intent to the booth; any goroutine may call it. It never
 // blocks for long: the loop does no slow work.
 func (s *Station) Send(in booth.Intent) { s.inputs <- in }
+
+// Again tells whether Run ended because staff asked for a restart.
+func (s *Station) Again() bool { return s.again.Load() }
 
 // View is the latest snapshot.
 func (s *Station) View() booth.View {
@@ -350,6 +364,15 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 			s.erase(e)
 		case booth.Quit:
 			s.stop()
+		case booth.Again:
+			s.again.Store(true)
+			s.stop()
+		case booth.SaveSetting:
+			s.saveSetting(e)
+		case booth.WriteSettings:
+			s.writeSettings(e.By)
+		case booth.ReadSettings:
+			s.readSettings(e.By)
 		case booth.SavePayment:
 			s.savePayment(e)
 		case booth.Calibrate:

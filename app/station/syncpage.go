@@ -25,6 +25,8 @@ func (s *Station) showPage(p booth.StaffPage) {
 		s.refreshSync(centralLamp(st), st)
 	case booth.PageDay:
 		s.refreshDay()
+	case booth.PageSettings:
+		s.showSettings()
 	}
 }
 

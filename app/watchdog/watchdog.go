@@ -22,6 +22,10 @@ import (
 // FDVariable tells the program which file descriptor its heartbeat goes to.
 const FDVariable = "YUNZHAO_HEARTBEAT_FD"
 
+// AgainCode is the exit code by which a program asks to be started anew, at once
+// and without it being a mishap.
+const AgainCode = 75
+
 // heartbeatFD is the first of exec.Cmd.ExtraFiles.
 const heartbeatFD = 3
 
@@ -54,7 +58,7 @@ const (
 
 // Run starts the program, again and again, until it ends by itself with exit
 // code 0 (nil), ctx ends (its error, once the program is gone) or the program
-// cannot be started at all.
+// cannot be started at all. AgainCode asks for the next start itself.
 func Run(ctx context.Context, o Options) error {
 	if len(o.Command) == 0 {
 		return errors.New("watchdog: no program to run")
@@ -82,6 +86,10 @@ func Run(ctx context.Context, o Options) error {
 		if end.Clean {
 			return nil
 		}
+		if end.Again {
+			o.Log.Info("the program asked to be started anew")
+			continue
+		}
 		if end.Unborn {
 			patience = min(2*patience, maxPatience*o.Start)
 		}
@@ -96,6 +104,7 @@ func Run(ctx context.Context, o Options) error {
 // ending is how one run ended.
 type ending struct {
 	Clean  bool   // exit code 0
+	Again  bool   // exit code AgainCode
 	Unborn bool   // killed before its first beat
 	How    string // for the log
 }
@@ -153,7 +162,7 @@ func (o *Options) once(ctx context.Context, patience time.Duration) (ending, err
 			o.Log.Error("the program's heart is still; it is killed", "ever_beat", born)
 			kill(cmd.Process.Pid, syscall.SIGKILL)
 			end := describe(<-gone)
-			end.Clean, end.Unborn, end.How = false, !born, "hung"
+			end = ending{Unborn: !born, How: "hung"}
 			return end, nil
 		case <-ctx.Done():
 			return o.stop(cmd.Process.Pid, gone), nil
@@ -204,7 +213,9 @@ func describe(err error) ending {
 	if err == nil {
 		return ending{Clean: true, How: "exit 0"}
 	}
-	return ending{How: err.Error()}
+	var exit *exec.ExitError
+	again := errors.As(err, &exit) && exit.ExitCode() == AgainCode
+	return ending{Again: again, How: err.Error()}
 }
 
 // environment is base (nil: this process's) with the heartbeat's variable.

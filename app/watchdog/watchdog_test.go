@@ -48,6 +48,11 @@ func play(role, runs string) int {
 			panic("crash")
 		}
 		return 0
+	case "again-then-end":
+		if run < 6 {
+			return AgainCode
+		}
+		return 0
 	case "hang-then-end":
 		if run == 1 {
 			_, _ = heart.f.Write([]byte{1})
@@ -120,6 +125,18 @@ func TestACrashedProgramIsBackAtOnceAndAnEndedOneIsLeftInPeace(t *testing.T) {
 	}
 	if len(delays) != 3 || delays[0] != 0 || delays[1] != 0 || delays[2] != time.Second {
 		t.Errorf("pauses %v, want 0, 0, 1s", delays)
+	}
+}
+
+func TestAProgramThatAsksIsStartedAnewWithoutAPause(t *testing.T) {
+	var delays []time.Duration
+	o, runs := options(t, "again-then-end", &delays)
+	if err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(runs)
+	if err != nil || bytes.Count(data, []byte("\n")) != 6 || len(delays) != 0 {
+		t.Errorf("runs %q, pauses %v, %v", data, delays, err)
 	}
 }
 
