@@ -32,8 +32,9 @@ const (
 	ClockSkew = 5 * time.Minute
 
 	maxJSONBody    = 1 << 20
-	maxDeclare     = 1000 // packets in one declaration
-	rosterPage     = 1000 // students in one delta
+	firstRead      = 512 << 10 // of a body, before any of it has come
+	maxDeclare     = 1000      // packets in one declaration
+	rosterPage     = 1000      // students in one delta
 	verdictPage    = 500
 	maxUnfinished  = 5000 // declared packets of one station whose bytes are missing
 	uploadRetrySec = 2    // Retry-After when all upload slots are taken
@@ -114,7 +115,9 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, contentType s
 	if r.ContentLength > limit {
 		return nil, &apiError{http.StatusRequestEntityTooLarge, wire.CodeTooLarge, fmt.Sprintf("body is limited to %d bytes", limit), 0}
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	// Room for what is announced, as far as a stranger may ask for it.
+	buf := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), firstRead)+bytes.MinRead))
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):
@@ -122,7 +125,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, contentType s
 	case err != nil:
 		return nil, &apiError{http.StatusBadRequest, wire.CodeBadRequest, "body ended early", 0}
 	}
-	return b, nil
+	return buf.Bytes(), nil
 }
 
 // decodeJSON reads exactly one JSON value. Fields it does not know are let
@@ -213,12 +216,9 @@ func (s *Server) authenticate(r *http.Request, body []byte) (Station, error) {
 // useNonce remembers a nonce durably, so that a restart does not open a window
 // for replays. Requests that arrive together share one fsync.
 func (s *Server) useNonce(ctx context.Context, station, nonce string) (fresh bool, err error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
 	now := s.now()
-	err = s.db.Batch(func(tx *bolt.Tx) error {
-		fresh = false // Batch may call twice
+	err = s.together(ctx, func(tx *bolt.Tx) error {
+		fresh = false // it may run twice
 		seen, expiry := tx.Bucket(bktNonces), tx.Bucket(bktNonceExpiry)
 		var old [][]byte
 		c := expiry.Cursor()
@@ -483,7 +483,7 @@ const declareChunk = 100
 
 func (s *Server) declare(ctx context.Context, st Station, packets []wire.Declared) ([]wire.DeclareResult, error) {
 	var results []wire.DeclareResult
-	err := s.update(ctx, func(tx *bolt.Tx) error {
+	err := s.together(ctx, func(tx *bolt.Tx) error {
 		results = nil
 		for _, d := range packets {
 			res := wire.DeclareResult{ID: d.ID}
@@ -701,7 +701,7 @@ func (s *Server) handleHeartbeat(w http.ResponseWriter, r *http.Request, st Stat
 			return &apiError{http.StatusBadRequest, wire.CodeBadRequest, "alarms are short codes", 0}
 		}
 	}
-	err := s.update(r.Context(), func(tx *bolt.Tx) error {
+	err := s.together(r.Context(), func(tx *bolt.Tx) error {
 		cur, err := getJSON[Station](tx, bktStations, []byte(st.ID))
 		if err != nil {
 			return err

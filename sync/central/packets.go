@@ -119,7 +119,7 @@ func (s *Server) appendUpload(ctx context.Context, p Packet, body []byte) (Packe
 		}
 	}
 	p.Offset += int64(len(body))
-	err = s.update(ctx, func(tx *bolt.Tx) error { return putPacket(tx, p) })
+	err = s.together(ctx, func(tx *bolt.Tx) error { return putPacket(tx, p) })
 	return p, err
 }
 
@@ -229,7 +229,7 @@ func (s *Server) finishUpload(ctx context.Context, id string) (wire.Signed, erro
 		p.Stage, p.Reason = StageRefused, reason
 	}
 	var ack wire.Signed
-	err = s.update(ctx, func(tx *bolt.Tx) (err error) {
+	err = s.together(ctx, func(tx *bolt.Tx) (err error) {
 		ack, err = s.recordAck(tx, p)
 		return err
 	})
@@ -299,18 +299,20 @@ func (s *Server) openPacket(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return s.update(ctx, func(tx *bolt.Tx) error {
-		if p, err = getPacket(tx, id); err != nil || p.Stage != StageStored {
+	return s.together(ctx, func(tx *bolt.Tx) error {
+		p, err := getPacket(tx, id)
+		if err != nil || p.Stage != StageStored {
 			return err
 		}
 		var row studentRow
-		if reason == "" {
-			if row, reason, err = s.place(tx, st, c); err != nil {
+		why := reason
+		if why == "" {
+			if row, why, err = s.place(tx, st, c); err != nil {
 				return err
 			}
 		}
-		if reason != "" {
-			p.Stage, p.Reason = StageRefused, reason
+		if why != "" {
+			p.Stage, p.Reason = StageRefused, why
 			_, err := s.recordAck(tx, p)
 			return err
 		}

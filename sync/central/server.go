@@ -39,6 +39,7 @@ type Server struct {
 	db        *bolt.DB
 	keys      *keyring
 	vault     *vault
+	commits   *committer
 	rotating  sync.Mutex // the master key changes, or is being copied
 	now       func() time.Time
 	log       *slog.Logger
@@ -111,6 +112,7 @@ func Open(dir string, o Options) (*Server, error) {
 		limits: newLimiter(o.Now), hashing: make(chan struct{}, 2), uploads: make(chan struct{}, maxUploads),
 		locks: map[string]*packetLock{},
 	}
+	s.commits = &committer{update: func(do func(*bolt.Tx) error) error { return s.db.Update(do) }}
 	s.sandbox = &sandbox{db: db, now: o.Now}
 	s.pay = o.Payment
 	if s.pay == nil {

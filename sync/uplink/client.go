@@ -42,11 +42,15 @@ const (
 	requestTimeout = 10 * time.Minute
 	// claimTimeout: somebody stands there, and asks again soon.
 	claimTimeout = 5 * time.Second
-	// DefaultPiece is how much of a packet goes into one request: little
-	// enough to pass before stallTimeout at 5 kB/s, enough not to wait for
-	// answers on a fast link. minPiece is what it may shrink to on a bad one.
-	DefaultPiece = 128 << 10
+	// firstPiece is how much of a packet goes into one request before the link is
+	// known: little enough to pass before stallTimeout at 5 kB/s. minPiece is what
+	// it may shrink to on a bad link, DefaultPiece what it grows to on one that
+	// takes a piece within fastPiece: each request costs central four waits for
+	// its disk, and a photo then goes in one.
+	firstPiece   = 128 << 10
 	minPiece     = 4 << 10
+	DefaultPiece = 512 << 10
+	fastPiece    = time.Second
 	// maxAnswer bounds what is read of an answer: a roster page of a thousand
 	// students is about 400 kB. maxRefusal bounds one that is no success.
 	maxAnswer  = 8 << 20

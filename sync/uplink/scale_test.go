@@ -214,13 +214,19 @@ func TestScale(t *testing.T) {
 	var mu sync.Mutex
 	var took []time.Duration
 	var desks []*desk
+	// When each tenth of the backlog was through, and what central had used by then:
+	// a cost that grows with the number shows here, whatever else the machine does.
 	var acked atomic.Int64
+	tenths := make([]tenth, 10)
 	for i := range scaleDesks {
 		d := newDesk(t, &campus{t: t, url: info.URL, demo: central.DemoInfo{EnrolCode: info.Codes[i]}})
 		d.params.Transport = &clockedTransport{next: &http.Transport{MaxIdleConnsPerHost: 2}, mu: &mu, from: map[string]time.Time{}, took: &took}
 		d.params.Events.Ack = func(a wire.Ack) {
-			if a.Stage == wire.AckStored {
-				acked.Add(1)
+			if a.Stage != wire.AckStored {
+				return
+			}
+			if done := acked.Add(1); done*10%int64(n) < 10 {
+				tenths[min(done*10/int64(n), 10)-1] = tenth{time.Now(), cpuOf(t, cmd.Process.Pid)}
 			}
 		}
 		desks = append(desks, d)
@@ -237,7 +243,7 @@ func TestScale(t *testing.T) {
 	t.Logf("%d packets of %.0f kB wait at %d kiosks", n, size/float64(n)/1e3, scaleDesks)
 
 	pid := cmd.Process.Pid
-	kiosks, centre, start := cpu(t, syscall.RUSAGE_SELF), cpuOf(t, pid), time.Now()
+	kiosks, centreStart, start := cpu(t, syscall.RUSAGE_SELF), cpuOf(t, pid), time.Now()
 	var running sync.WaitGroup
 	for _, d := range desks {
 		w := d.worker()
@@ -264,7 +270,7 @@ func TestScale(t *testing.T) {
 	})
 	running.Wait()
 	wall := time.Since(start)
-	kiosks, centre = cpu(t, syscall.RUSAGE_SELF)-kiosks, cpuOf(t, pid)-centre
+	kiosks, centre := cpu(t, syscall.RUSAGE_SELF)-kiosks, cpuOf(t, pid)-centreStart
 	close(stop)
 	watching.Wait()
 	for _, d := range desks {
@@ -275,19 +281,35 @@ func TestScale(t *testing.T) {
 		}
 	}
 	// Of a packet in several pieces only the last answer is its whole time.
-
 	pieces := (len(took) + n - 1) / n
 	slices.Sort(took)
 	last := took[len(took)-len(took)/pieces:]
 	at := func(q float64) time.Duration { return last[min(len(last)-1, int(q*float64(len(last))))] }
-	tenth := len(memory) / 10
+	early := len(memory) / 10
 	t.Logf("COUNT | packets, and kB each | %d, %.0f |", n, size/float64(n)/1e3)
 	t.Logf("COUNT | packets a second into one central | %.1f |", float64(n)/wall.Seconds())
 	t.Logf("COUNT | a packet from its first byte to the signed acknowledgement, p50 / p99 / most | %.0f / %.0f / %.0f ms |", ms(at(.5)), ms(at(.99)), ms(at(1)))
 	t.Logf("COUNT | the whole backlog | %.0f s |", wall.Seconds())
+	var rates, costs []string
+	for i, reached := range tenths {
+		since := tenth{start, centreStart}
+		if i > 0 {
+			since = tenths[i-1]
+		}
+		rates = append(rates, fmt.Sprintf("%.0f", float64(n)/10/reached.at.Sub(since.at).Seconds()))
+		costs = append(costs, fmt.Sprintf("%.1f", ms(reached.cpu-since.cpu)/float64(n)*10))
+	}
+	t.Logf("COUNT | packets a second, tenth by tenth | %s |", strings.Join(rates, " "))
+	t.Logf("COUNT | CPU of central a packet, tenth by tenth | %s ms |", strings.Join(costs, " "))
 	t.Logf("COUNT | CPU of a kiosk a packet | %.1f ms |", ms(kiosks)/float64(n))
 	t.Logf("COUNT | CPU of central a packet | %.1f ms |", ms(centre)/float64(n))
-	t.Logf("COUNT | memory of central after a tenth / half / all | %.0f / %.0f / %.0f MB, most %.0f |", memory[tenth], memory[len(memory)/2], memory[len(memory)-1], slices.Max(memory))
+	t.Logf("COUNT | memory of central after a tenth / half / all | %.0f / %.0f / %.0f MB, most %.0f |", memory[early], memory[len(memory)/2], memory[len(memory)-1], slices.Max(memory))
+}
+
+// tenth is when a tenth of the backlog was through, and central's processor time then.
+type tenth struct {
+	at  time.Time
+	cpu time.Duration
 }
 
 func ms(d time.Duration) float64 { return float64(d) / 1e6 }

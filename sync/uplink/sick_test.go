@@ -788,6 +788,48 @@ func TestPiecesShrinkUntilTheyPass(t *testing.T) {
 	})
 }
 
+// A link that takes a piece at once is given larger ones, one that takes long is not.
+func TestPiecesGrowOnAFastLink(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		takes   time.Duration
+		most    int64
+		uploads int // of 1000 kB after a small packet
+	}{
+		{"at once", 0, 0, 3},                                    // 256, 512 and the rest
+		{"a second and more", fastPiece, 0, 8},                  // of 128
+		{"at once, but no more at a time", 0, 128 << 10, 8},     // as the settings say
+		{"at once, and little at a time", 0, 50 << 10, 21},      // below what it begins with
+		{"slow, and little at a time", fastPiece, 50 << 10, 21}, // the same
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := newFake(t)
+			r := enrolled(t, "https://central.test", c, direct{c})
+			c.setHook(func(_ http.ResponseWriter, req *http.Request) bool {
+				if req.Method == http.MethodPatch {
+					r.now = r.now.Add(tc.takes)
+				}
+				return false
+			})
+			r.params.Piece = tc.most
+			w := r.worker()
+			r.commit(1)
+			if err := w.Exchange(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			before := c.countCalls("PATCH")
+			r.commit(1000)
+			if err := w.Exchange(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := c.countCalls("PATCH") - before; got != tc.uploads {
+				t.Errorf("%d uploads, want %d", got, tc.uploads)
+			}
+		})
+	}
+}
+
 func TestCompareNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

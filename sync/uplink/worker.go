@@ -192,7 +192,7 @@ func NewWorker(p Params) (*Worker, error) {
 	}
 	return &Worker{
 		backoff: jitter, eraseNext: map[string]time.Time{}, slot: p.Outbox.Cursor(cursorSlot),
-		p: p, wake: make(chan struct{}, 1), anew: make(chan struct{}, 1), piece: p.Piece, status: Status{Since: p.Now()},
+		p: p, wake: make(chan struct{}, 1), anew: make(chan struct{}, 1), piece: min(firstPiece, p.Piece), status: Status{Since: p.Now()},
 		c: &client{rest: rest, now: p.Now, id: identity{
 			station: p.Enrolment.Enrolled.StationID, key: p.Key, central: p.Enrolment.Enrolled.CentralKey,
 		}},
@@ -750,11 +750,14 @@ func (w *Worker) settle(ctx context.Context, e outbox.Entry, r wire.DeclareResul
 	}
 	id, offset := e.ID.String(), r.Offset
 	for {
+		began := w.p.Now()
 		next, ack, err := w.c.upload(ctx, id, data, offset, w.piece)
 		if err != nil {
 			return w.broken(ctx, e, err)
 		}
-		w.piece = min(2*w.piece, w.p.Piece)
+		if w.piece < firstPiece || w.p.Now().Sub(began) < fastPiece {
+			w.piece = min(2*w.piece, w.p.Piece)
+		}
 		if ack != nil {
 			return w.settled(e, *ack)
 		}
@@ -769,7 +772,7 @@ func (w *Worker) broken(ctx context.Context, e outbox.Entry, err error) error {
 		return err // we stopped; the packet did nothing
 	}
 	if errors.Is(err, ErrStalled) || errors.Is(err, ErrConnection) && e.Attempts > 0 {
-		w.piece = max(w.piece/2, min(minPiece, w.p.Piece))
+		w.piece = max(min(w.piece/2, firstPiece), min(minPiece, w.p.Piece))
 	}
 	var refused *RefusedError
 	switch {
