@@ -55,6 +55,8 @@ var columns = map[string]string{
 	"学校": "school", "school": "school",
 	"层次": "level", "level": "level",
 	"专业": "major", "major": "major",
+	"学院": "college", "院系": "college", "college": "college",
+	"班级": "class", "班": "class", "class": "class",
 }
 
 var idTypes = map[string]wire.IDType{
@@ -239,6 +241,8 @@ func studentFromRow(get func(string) string, batch wire.Batch) (st wire.Student,
 		{"school", "学校", 60, &st.School},
 		{"level", "层次", 20, &st.Level},
 		{"major", "专业", 60, &st.Major},
+		{"college", "学院", 60, &st.College},
+		{"class", "班级", 40, &st.Class},
 	} {
 		v, ok := cleanText(get(f.col), f.limit)
 		if !ok {

@@ -145,6 +145,7 @@ const demoArea = "370899"
 func demoStudents() []wire.Student {
 	numerals := []string{"一", "二", "三", "四", "五", "六", "七", "八", "九", "十"}
 	majors := []string{"计算机科学与技术", "汉语言文学", "机械工程", "临床医学", "会计学"}
+	colleges := []string{"信息学院", "人文学院"}
 	row := func(batch string, n int, name string, kind wire.IDType, number, level string) wire.Student {
 		pay := wire.PaymentUnpaid
 		if batch == DemoBatchFree {
@@ -154,6 +155,7 @@ func demoStudents() []wire.Student {
 			Ref: fmt.Sprintf("%s-%03d", batch, n), Batch: batch, Name: name, IDType: kind, IDNumber: number,
 			StudentNo: fmt.Sprintf("2026%s%04d", map[string]string{DemoBatchPaid: "01", DemoBatchFree: "02"}[batch], n),
 			School:    "演示大学", Level: level, Major: majors[n%len(majors)], Payment: pay,
+			College: colleges[n%len(majors)%len(colleges)], Class: fmt.Sprintf("%d 班", 1+n%2),
 		}
 	}
 	var out []wire.Student

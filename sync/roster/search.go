@@ -84,9 +84,13 @@ func spellings(folded string) []string {
 	return out
 }
 
-// Search finds students by whatever staff type: a number, whole; a name or the
-// beginning of one, in either script; or the initials of its pinyin (zjm finds
-// 张*明). batch limits it to one batch, "" searches all. At most limit students
+// MinTail is the least number of characters at the end of a number by which
+// students are found: fewer say nothing.
+const MinTail = 3
+
+// Search finds students by whatever staff type: a number, whole or its last
+// characters, at least [MinTail]; a name or the beginning of one, in either
+// script; or the initials of its pinyin (zjm finds 张*明). batch limits it to one batch, "" searches all. At most limit students
 // come back, those whose name is shortest, and so matched most of, first.
 func (s *Store) Search(batch, query string, limit int) []wire.Student {
 	if limit <= 0 {
@@ -102,11 +106,14 @@ func (s *Store) Search(batch, query string, limit int) []wire.Student {
 		return out[:min(len(out), limit)]
 	}
 	key := FoldName(query)
-	if key == "" || strings.ContainsFunc(key, unicode.IsDigit) {
+	if key == "" {
 		return nil
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	if strings.ContainsFunc(key, unicode.IsDigit) {
+		return s.byTail(batch, Normalise(query), limit)
+	}
 	// The best are kept in their order as they come: a single letter finds a
 	// quarter of the roster, of which the first twenty are wanted.
 	var best []*wire.Student
@@ -123,6 +130,34 @@ func (s *Store) Search(batch, query string, limit int) []wire.Student {
 			}
 		}
 	}
+	for _, p := range best {
+		out = append(out, *p)
+	}
+	return out
+}
+
+// byTail finds students one of whose numbers ends so. The caller holds mu. Every
+// number is looked at: 20,000 students take a millisecond, and nobody types faster.
+func (s *Store) byTail(batch, tail string, limit int) []wire.Student {
+	if len(tail) < MinTail {
+		return nil
+	}
+	var best []*wire.Student
+	for number, of := range s.found.byNumber {
+		if !strings.HasSuffix(number, tail) {
+			continue
+		}
+		for _, p := range of {
+			if batch != "" && p.Batch != batch || len(best) == limit && byName(p, best[limit-1]) >= 0 {
+				continue
+			}
+			at, twice := slices.BinarySearchFunc(best, p, byName)
+			if !twice {
+				best = slices.Insert(best[:min(len(best), limit-1)], at, p)
+			}
+		}
+	}
+	out := make([]wire.Student, 0, len(best))
 	for _, p := range best {
 		out = append(out, *p)
 	}

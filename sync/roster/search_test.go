@@ -132,6 +132,7 @@ func BenchmarkLookup(b *testing.B) {
 	runtime.ReadMemStats(&after)
 	for _, tc := range []struct{ name, query string }{
 		{"number", list[777].IDNumber}, {"name", list[777].Name}, {"surname", string([]rune(list[777].Name)[:1])}, {"pinyin", "zjm"}, {"letter", "z"},
+		{"tail", list[777].IDNumber[14:]},
 	} {
 		b.Run(tc.name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -149,7 +150,7 @@ func BenchmarkLookup(b *testing.B) {
 func FuzzSearch(f *testing.F) {
 	s := open(f, f.TempDir(), dataKey(f))
 	apply(f, s, full(1, crowd(200)...))
-	for _, q := range []string{"zjm", "张", "買買提·艾力", "\ue816", "370899", "\x00", "z\xff"} {
+	for _, q := range []string{"zjm", "张", "買買提·艾力", "\ue816", "370899", "\x00", "z\xff", "000777", "12x", "１２３"} {
 		f.Add(q)
 	}
 	f.Fuzz(func(t *testing.T, q string) {

@@ -17,7 +17,7 @@ import (
 	"github.com/yunzhao-station/yunzhao/sync/wire"
 )
 
-// Files of the store, both sealed under the data key.
+// Files of the store, all sealed under the data key.
 const (
 	fileRoster = "roster.sealed"
 	fileState  = "state.sealed"
@@ -79,12 +79,14 @@ type Store struct {
 	staging  *snapshot  // a delta of several pages that is not complete yet
 
 	keeping sync.Mutex // one change of local at a time
+	calling sync.Mutex // one change of roll at a time
 
 	mu       sync.RWMutex // guards what follows, and is held for memory only
 	data     *snapshot
 	found    index
 	nextPage uint64           // cursor of staging, 0 = none
 	local    map[string]Local // batch + "/" + ref
+	roll     roll             // of the classes that are called
 }
 
 // snapshot is the roster as of one cursor. One that is in use never changes:
@@ -100,6 +102,8 @@ type index struct {
 	byNumber map[string][]*wire.Student // normalised document and student numbers
 	names    names
 	batches  map[string]wire.Batch
+	classes  []Class
+	members  map[Class][]*wire.Student
 }
 
 // Open reads the store in dir, creating it when it is not there. A file that
@@ -117,6 +121,9 @@ func Open(dir string, sealer Sealer) (*Store, error) {
 		return nil, err
 	}
 	if err := s.load(fileState, &s.local); err != nil {
+		return nil, err
+	}
+	if err := s.load(fileRoll, &s.roll); err != nil {
 		return nil, err
 	}
 	if s.data.Students == nil {
@@ -142,7 +149,7 @@ func Open(dir string, sealer Sealer) (*Store, error) {
 
 // sweep removes the temporary files of writes that a crash cut short.
 func (s *Store) sweep() error {
-	for _, name := range []string{fileRoster, fileState} {
+	for _, name := range []string{fileRoster, fileState, fileRoll} {
 		left, err := filepath.Glob(filepath.Join(s.dir, "."+name+".*.tmp"))
 		if err != nil {
 			return fmt.Errorf("roster: open: %w", err)
@@ -196,7 +203,7 @@ func (s *Store) save(name string, v any) error {
 func shareStrings(students func(yield func(*wire.Student) bool)) {
 	seen := map[string]string{}
 	for st := range students {
-		for _, p := range []*string{&st.Batch, &st.School, &st.Level, &st.Major, (*string)(&st.IDType), (*string)(&st.Payment), &st.Capture} {
+		for _, p := range []*string{&st.Batch, &st.School, &st.Level, &st.Major, &st.College, &st.Class, (*string)(&st.IDType), (*string)(&st.Payment), &st.Capture} {
 			if s, ok := seen[*p]; ok {
 				*p = s
 			} else {
@@ -212,6 +219,7 @@ func buildIndex(d *snapshot) index {
 		batches:  make(map[string]wire.Batch, len(d.Batches)),
 		names:    buildNames(d.Students),
 	}
+	x.classes, x.members = buildClasses(d.Students)
 	for _, b := range d.Batches {
 		x.batches[b.ID] = b
 	}

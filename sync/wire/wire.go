@@ -145,6 +145,8 @@ type Student struct {
 	School    string       `json:"school"`
 	Level     string       `json:"level"` // 本科, 硕士 …
 	Major     string       `json:"major"`
+	College   string       `json:"college,omitempty"` // 学院, "" = not known
+	Class     string       `json:"class,omitempty"`   // 班级, as the college calls it; "" = not known
 	Payment   PaymentState `json:"payment"`
 	// Capture is where this student's photo stands at central: "", "in_review", "approved", "rejected".
 	Capture string `json:"capture"`
