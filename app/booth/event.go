@@ -28,10 +28,20 @@ type Record struct {
 	Capture    string // "", captured, in_review, approved, rejected
 	Rejected   Text   // why, when Capture is rejected
 	Supersedes string // packet that a recapture replaces
+	By         string // how the student was identified: ByKeypad …
 	Service    ServiceView
 	Consent    ConsentView
 	Spec       string
 }
+
+// How a student was identified, as it goes on record with the photo.
+const (
+	ByKeypad = "keypad" // typed
+	ByWedge  = "wedge"  // by a scanner or card reader
+	ByCamera = "camera" // a card or a printed code, by the booth's camera
+	ByPhone  = "phone"  // a pass on the student's phone
+	ByClass  = "class"  // called from the class list
+)
 
 // Events.
 type (
@@ -135,11 +145,12 @@ type (
 		Doc     DocType
 		Number  string
 		Scanned bool // from a scanner or reader: any document type may match
+		By      string
 		// Name is what the camera read beside the number; a record of quite
 		// another name is none of this card. "" = not known.
 		Name string
-		// BatchID and Ref name the record that a pass was made for; Number is
-		// empty then.
+		// BatchID and Ref name the record that a pass was made for, or that staff
+		// chose from a list; Number is empty then.
 		BatchID, Ref string
 	}
 	// StartClaim mints the QR and watches the phone's progress.

@@ -90,6 +90,7 @@ type Machine struct {
 	busy    bool
 	token   int // of the newest lookup
 	scan    scan
+	class   class // that staff call; it outlives visits
 
 	candidates  []Record
 	record      *Record
@@ -521,7 +522,11 @@ func (m *Machine) judge() {
 func (m *Machine) lookup(number string, scanned bool) {
 	m.token++
 	m.busy, m.bad, m.message = true, false, Text{}
-	m.emit(Lookup{Session: m.session, Token: m.token, Doc: m.doc, Number: number, Scanned: scanned})
+	by := ByKeypad
+	if scanned {
+		by = ByWedge
+	}
+	m.emit(Lookup{Session: m.session, Token: m.token, Doc: m.doc, Number: number, Scanned: scanned, By: by})
 }
 
 // wedge is a number from a scanner or card reader.
@@ -543,7 +548,7 @@ func (m *Machine) wedge(text string) {
 		// The desk identifies the next student while this one decides.
 		m.token++
 		m.nextToken = m.token
-		m.emit(Lookup{Session: m.session, Token: m.token, Doc: DocResident, Number: text, Scanned: true})
+		m.emit(Lookup{Session: m.session, Token: m.token, Doc: DocResident, Number: text, Scanned: true, By: ByWedge})
 	case Locked, Eligible, Consent, Guide, Framing, Countdown, Shot, Standardising, Abandoned:
 		m.say(textScanLater)
 	}
@@ -787,7 +792,10 @@ func (m *Machine) report(ev Event) {
 			m.saved = &SavedView{PacketID: ev.PacketID, At: ev.At, Seq: ev.Seq}
 			m.shot = nil
 			m.enter(Done)
+			m.refreshClass()
 		}
+	case ClassListed:
+		m.classListed(ev)
 	case SealFailed:
 		if ev.Session == m.session && m.state == Sealing {
 			m.enter(Confirm)

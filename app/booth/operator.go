@@ -202,6 +202,7 @@ type OperatorView struct {
 
 	Checklist *ChecklistView // of PageChecklist
 	Settings  *SettingsView  // of PageSettings
+	Class     *ClassView     // of PageClass
 }
 
 // Reason is a coded reason for a decision of staff. The code goes on record.
@@ -345,6 +346,9 @@ func (m *Machine) touchOperator() {
 // operatorIntent handles what staff ask for, and refuses whatever comes from a
 // screen that the operator page covers. It says whether nothing is left to do.
 func (m *Machine) operatorIntent(in Intent) bool {
+	if m.classIntent(in) {
+		return true
+	}
 	switch in := in.(type) {
 	case OpenOperator:
 		m.openOperator()
@@ -424,6 +428,8 @@ func (m *Machine) closeOperator(why string) {
 		m.audit("operator.closed", why)
 	}
 	m.op = operator{token: m.op.token + 1, retryAt: m.op.retryAt, status: m.op.status, day: m.op.day}
+	m.leaveClass()
+	m.revealUntil = time.Time{}
 	m.touch()
 }
 
@@ -697,7 +703,7 @@ func (m *Machine) operatorView() *OperatorView {
 	}
 	v.Proving = m.proving
 	v.Page, v.Camera, v.Report, v.Checklist = m.op.page, m.cameraView(), m.dayView(), m.checklistView()
-	v.Settings = m.settingsView()
+	v.Settings, v.Class = m.settingsView(), m.classView()
 	switch v.Page {
 	case PageSync:
 		v.Sync = m.op.sync

@@ -91,8 +91,12 @@ func (m *Machine) scanned(ev Scanned) {
 	}
 	m.token++
 	m.busy, m.bad, m.message = true, false, Text{}
+	by := ByCamera
+	if ev.Ref != "" {
+		by = ByPhone
+	}
 	m.emit(Lookup{
-		Session: m.session, Token: m.token, Doc: DocResident, Number: ev.Number, Scanned: true,
+		Session: m.session, Token: m.token, Doc: DocResident, Number: ev.Number, Scanned: true, By: by,
 		Name: ev.Name, BatchID: ev.BatchID, Ref: ev.Ref,
 	})
 }

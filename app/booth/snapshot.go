@@ -66,6 +66,7 @@ func (m *Machine) View() View {
 		n := student(m.next)
 		v.Next = &n
 	}
+	v.Class = m.nextView()
 	v.Fault = m.fault()
 	v.Operator, v.Locked = m.operatorView(), m.lockedView()
 	return v

@@ -27,6 +27,7 @@ func (m *Machine) openPage(p StaffPage) {
 		return
 	}
 	m.op.page = p
+	m.leaveClass()
 	m.op.notice, m.op.camera = nil, CameraView{}
 	m.op.settings = nil
 	m.touchOperator()

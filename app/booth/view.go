@@ -82,6 +82,7 @@ type View struct {
 	Shot        *ShotView
 	Saved       *SavedView
 	Next        *StudentView // identified on the operator's side while this one is in Review
+	Class       *NextView    // at Idle: whom the class that is called has next; nil = no class is
 	Fault       *Fault       // a whole-screen fault; nil = none
 	Toast       *Text        // one line that explains the last refusal
 	Lamps       Lamps

@@ -81,6 +81,9 @@ func (w *Window) typedRune(r rune) {
 			t.add(r)
 			t.show()
 		}
+		if class, ok := w.current.(*classPage); ok && r != ' ' {
+			class.typed(r)
+		}
 		return
 	}
 	if w.ask.root.Visible() {
@@ -170,6 +173,10 @@ func (w *Window) operatorTyped(e *fyne.KeyEvent) {
 			w.operator.pad.enter.Tapped(nil)
 		}
 	case fyne.KeyBackspace:
+		if class, ok := w.current.(*classPage); ok {
+			class.erase()
+			return
+		}
 		w.operator.pad.erase()
 		if t := w.typing(); t != nil {
 			t.erase()

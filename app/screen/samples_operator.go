@@ -106,6 +106,7 @@ func operatorSamples(base, visit booth.View, crowded bool) []Sample {
 	}})
 	locked("36-locked-no-pin", booth.LockedView{Crash: true, Cut: true, NoPIN: true})
 	locked("37-locked-by-staff", booth.LockedView{Saved: 127, LastSaved: sampleNow})
+	list = append(list, classSamples(crowded, idle, op)...)
 	return append(list, syncSamples(crowded, idle, review, op)...)
 }
 

@@ -21,6 +21,7 @@ type idle struct {
 	rows      []retakeRow
 	more      *textBlock
 	shown     int
+	next      *nextStrip
 	told      bool // a line stands above the headline
 }
 
@@ -69,12 +70,14 @@ func newIdle(u *ui) screen {
 		s.rows = append(s.rows, retakeRow{s.page.text(18, true, colInk).line(), s.page.text(15, false, colInk)})
 	}
 	s.more = s.page.text(15, false, colWarn).line()
+	s.next = newNextStrip(&s.page)
 	s.start = s.page.button("start", lookPrimary, "arrow-right", func() { u.send(booth.Start{}) })
 	s.mark("retake-list", s.list.bg, func() string { return s.listTitle.a.text })
 	return s
 }
 
 func (s *idle) forget() {
+	s.next.forget()
 	for _, r := range s.rows {
 		r.who.set("")
 		r.why.set("")
@@ -92,6 +95,7 @@ func (s *idle) update(v booth.View) {
 		EN: "Used for your student record only, kept encrypted; if you leave midway nothing is kept.",
 	})
 	s.start.label(booth.Text{ZH: "点这里开始", EN: "Touch to start"})
+	s.next.update(v.Class)
 	s.shown = len(v.Retakes)
 	s.told = v.Toast != nil || standing(v) != nil
 	s.listTitle.set(s.ui, booth.Text{})
@@ -119,10 +123,14 @@ func (s *idle) update(v booth.View) {
 
 // listed is how many rows of the worklist there is room for.
 func (s *idle) listed() int {
+	n := maxRetakes
 	if s.told {
-		return maxRetakes - 1
+		n--
 	}
-	return maxRetakes
+	if s.next.on {
+		n--
+	}
+	return n
 }
 
 func (s *idle) layout(sp space) {
@@ -131,12 +139,13 @@ func (s *idle) layout(sp space) {
 	if s.told {
 		_, area = area.cutTop(sp.title.h, 8)
 	}
+	area = s.next.layout(area)
 	head, body := area.cutTop(120, 14)
 	s.headline.layoutMid(head, k)
 	if s.shown > 0 {
 		var list rect
 		if s.ui.tall {
-			list, body = body.cutBottom(360, gap)
+			list, body = body.cutBottom(64+74*float32(s.listed()), gap)
 		} else {
 			list, body = body.cutRight(330, gap)
 		}

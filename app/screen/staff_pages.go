@@ -23,6 +23,7 @@ func staffEntries() []staffEntry {
 	return []staffEntry{
 		{page: booth.PageChecklist, icon: "ok", name: booth.Text{ZH: "开工检查", EN: "Start of the day"}, about: booth.Text{ZH: "相机、灯、磁盘、名单、声音", EN: "Camera, light, disk, roster"}, make: newChecklistPage},
 		{page: booth.PageDay, icon: "flag", name: booth.Text{ZH: "今天", EN: "Today"}, about: booth.Text{ZH: "对账、快慢、重拍原因、日报", EN: "Reconciled, speed, retakes, report"}, make: newDayPage},
+		{page: booth.PageClass, icon: "person", name: booth.Text{ZH: "按班级叫号", EN: "Call a class"}, about: booth.Text{ZH: "名单、下一位、缺席、查找", EN: "List, next, absent, find"}, make: newClassPage},
 		{page: booth.PageCamera, icon: "camera", name: booth.Text{ZH: "相机", EN: "Camera"}, about: booth.Text{ZH: "画面、设置、试拍、诊断", EN: "Picture, settings, test shot"}, make: newCameraPage},
 		{page: booth.PageLight, icon: "light", name: booth.Text{ZH: "背景与灯光", EN: "Backdrop and light"}, about: booth.Text{ZH: "该移哪盏灯，重拍空背景", EN: "Which lamp to move, new backdrop"}, make: newLightPage},
 		{page: booth.PageSync, icon: "cloud", name: booth.Text{ZH: "同步", EN: "Exchange"}, about: booth.Text{ZH: "待传、最后的错误、立即重试", EN: "Queue, last error, try now"}, make: newSyncPage},
@@ -134,6 +135,7 @@ type table struct {
 	empty   booth.Text
 	none    *textBlock
 	changed func()
+	hidden  bool
 }
 
 type tableRow struct {
@@ -196,6 +198,9 @@ func (t *table) set(cells [][]cell, empty booth.Text) {
 	}
 }
 
+// conceal takes the table away without forgetting its rows.
+func (t *table) conceal(on bool) { t.hidden = on }
+
 // minTableRow is what a row needs to be read and, where it is pressed, hit.
 const (
 	minTableRow   = 36
@@ -205,6 +210,11 @@ const (
 func (t *table) layout(r rect) {
 	k := t.page.ui.k
 	head, in := r.cutTop(28, 0)
+	cells, empty, first := t.cells, t.empty, t.first
+	if t.hidden {
+		t.cells, t.empty = nil, booth.Text{}
+		defer func() { t.cells, t.empty, t.first = cells, empty, first }()
+	}
 	least := float32(minTableRow)
 	if t.onRow != nil {
 		least = minPressedRow
@@ -236,7 +246,11 @@ func (t *table) layout(r rect) {
 	setVisible(t.line.bg, true)
 	place(t.line.bg, rect{head.x, head.y + head.h - 2, head.w, 1.5}, k)
 	t.line.bg.CornerRadius = 0
+	setVisible(t.line.bg, !t.hidden)
 	for i, c := range t.split(head) {
+		if t.hidden {
+			t.head[i].set("")
+		}
 		t.head[i].layout(c, k)
 	}
 	t.none.set("")

@@ -298,7 +298,8 @@ func (w *Window) apply(v booth.View) {
 	}
 	if w.current != next {
 		w.ui.unfocus()
-		if w.current == w.staff[booth.PageCamera] || w.current != nil && w.current == w.staff[booth.PagePayCode] {
+		switch w.current.(type) {
+		case *cameraPage, *payCodePage, *classPage:
 			w.current.forget()
 		}
 		if w.current != nil {

@@ -21,10 +21,6 @@ func (s *Station) lookup(_ context.Context, e booth.Lookup) {
 			booth.DocPassport: roster.Passport, booth.DocStudentNo: roster.StudentNo,
 		}[e.Doc]
 	}
-	// Later than Identify it is the next student's number, not this one's.
-	if s.of(e.Session) && s.machine.State() == booth.Identify {
-		s.visit.scanned = e.Scanned
-	}
 	found := s.find(kind, e)
 	var records []booth.Record
 	named := 0
@@ -38,7 +34,9 @@ func (s *Station) lookup(_ context.Context, e booth.Lookup) {
 			s.log.Warn("student of a batch this station does not have", "batch", st.Batch)
 			continue
 		}
-		records = append(records, s.record(st, batch))
+		r := s.record(st, batch)
+		r.By = e.By
+		records = append(records, r)
 	}
 	if len(found) > 0 && named == 0 {
 		s.note(e.Session, "lookup.other_name", "")
@@ -159,11 +157,7 @@ func (s *Station) retakes() []booth.RetakeItem {
 		if s.p.Roster.Local(st.Batch, st.Ref).Packet != e.ID.String() {
 			continue // captured again meanwhile
 		}
-		tail := []rune(st.IDNumber)
-		if len(tail) > 4 {
-			tail = tail[len(tail)-4:]
-		}
-		out = append(out, booth.RetakeItem{NameMasked: roster.MaskName(st.Name), NumberTail: string(tail), Reason: rejectText(*v), At: v.At})
+		out = append(out, booth.RetakeItem{NameMasked: roster.MaskName(st.Name), NumberTail: tail(st.IDNumber), Reason: rejectText(*v), At: v.At})
 	}
 	return out
 }

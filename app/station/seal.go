@@ -93,16 +93,12 @@ func (s *Station) sealVisit(v *visit, e booth.Seal) (*packet.Sealed, error) {
 	// visit would have become, and the outbox whether it did.
 	s.note(e.Session, auditSealing, id.String())
 	identity := s.p.Camera.Status().Identity
-	by := "keypad"
-	if v.scanned {
-		by = "wedge"
-	}
 	in := packet.Input{
 		ID: id, Seq: seq, Station: s.p.Enrolment.Enrolled.StationID, Spec: e.Record.Spec, Created: now,
 		Original: original, Portrait: v.result.JPEG, Audit: v.audit,
 		Manifest: packet.Manifest{
 			Batch:    e.Record.BatchID,
-			Student:  packet.Student{Ref: e.Record.Ref, IdentifiedBy: by, InfoFlagged: e.Flagged},
+			Student:  packet.Student{Ref: e.Record.Ref, IdentifiedBy: e.Record.By, InfoFlagged: e.Flagged},
 			Claim:    packet.Claim{Session: e.Session, Linked: v.linked},
 			Payment:  payment(e, v),
 			Operator: e.Operator.ID,

@@ -100,6 +100,8 @@ type Station struct {
 	full   image.RGBA
 	work   sync.WaitGroup
 
+	classMu sync.Mutex // one change of the class list at a time
+
 	bursts  chan *burst // empty ones whose buffers wait for the next shot
 	judgeMu sync.Mutex
 	judging *pipeline.Burst
@@ -222,6 +224,7 @@ func (s *Station) Run(ctx context.Context) error {
 		start(s.preview.run)
 	}
 	s.loadPlate(ctx)
+	s.listClass("") // one that was called when the program ended is called on
 	s.show()
 
 	timer := time.NewTimer(time.Hour)
@@ -356,6 +359,12 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 			s.showPage(e.Page)
 		case booth.CheckCode:
 			s.checkCode(e)
+		case booth.CallClass:
+			s.callClass(e.Class)
+		case booth.ListClass:
+			s.listClass(e.Query)
+		case booth.KeepMark:
+			s.keepMark(e)
 		case booth.Sync:
 			s.p.Uplink.Wake()
 		case booth.Purge:

@@ -27,6 +27,8 @@ func (s *Station) showPage(p booth.StaffPage) {
 		s.refreshDay()
 	case booth.PageSettings:
 		s.showSettings()
+	case booth.PageClass:
+		s.listClass("")
 	}
 }
 

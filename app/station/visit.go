@@ -26,7 +26,6 @@ type visit struct {
 	order   string
 	proof   proof // of the payment, where central was away
 	linked  bool
-	scanned bool
 
 	attempt int
 	frame   camera.Frame // the untouched frame of the present shot
@@ -51,9 +50,7 @@ func (x expected) is(d *shotDone) bool {
 
 func (s *Station) beginVisit(ctx context.Context, id string) {
 	s.endVisit()
-	// A visit that begins with the record on the screen is the one of a student
-	// whom the scanner identified while the one before was still here.
-	v := &visit{id: id, scanned: s.machine.State() != booth.Identify}
+	v := &visit{id: id}
 	v.ulid, _ = ulid.ParseStrict(id) // made by ulid.Make in New
 	v.ctx, v.cancel = context.WithCancel(ctx)
 	s.visit = v

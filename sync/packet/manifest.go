@@ -55,7 +55,7 @@ type Digests struct {
 // Student is who sat there, as the roster names them.
 type Student struct {
 	Ref          string `json:"ref"`
-	IdentifiedBy string `json:"identified_by"`          // keypad, wedge, camera, phone
+	IdentifiedBy string `json:"identified_by"`          // keypad, wedge, camera, phone, class (called from the class list)
 	InfoFlagged  bool   `json:"info_flagged,omitempty"` // the student said that the record is wrong
 }
 

@@ -131,7 +131,11 @@ func BenchmarkLookup(b *testing.B) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	for _, tc := range []struct{ name, query string }{
-		{"number", list[777].IDNumber}, {"name", list[777].Name}, {"surname", string([]rune(list[777].Name)[:1])}, {"pinyin", "zjm"}, {"letter", "z"},
+		{"number", list[777].IDNumber},
+		{"name", list[777].Name},
+		{"surname", string([]rune(list[777].Name)[:1])},
+		{"pinyin", "zjm"},
+		{"letter", "z"},
 		{"tail", list[777].IDNumber[14:]},
 	} {
 		b.Run(tc.name, func(b *testing.B) {
