@@ -116,8 +116,11 @@ func shrinkPlane(dst, src []float32, w, h int) {
 func (r *renderer) narrow() {
 	w, h := r.w, r.h
 	mixed := r.u1
+	r.evenness()
 	for i := range mixed {
-		mixed[i] = b2u(r.kind[i] == pixelMixed && r.al[i] < .85 && r.va[i] < .02 && r.res[i] < 60)
+		may := r.kind[i] == pixelMixed && (!r.even(i) || r.shaded(i))
+		mixed[i] = b2u(may && r.al[i] < .85 && r.va[i] < .02 && r.res[i] < onTheLine)
+		r.thin[i] &= b2u(may && r.al[i] <= .9 && (r.al[i] > evenFrom || r.res[i] < nearTheLine || r.shaded(i)))
 	}
 	shrink(mixed, mixed, r.u2, w, h, 1)
 	grow(mixed, mixed, r.u2, w, h, 1)
@@ -140,7 +143,7 @@ func (r *renderer) narrow() {
 				continue
 			}
 			if r.m[i] != 0 {
-				if r.din[i] > deep && mixed[i] == 0 && (r.thin[i] == 0 || r.al[i] > .9) {
+				if r.din[i] > deep && mixed[i] == 0 && r.thin[i] == 0 {
 					r.kind[i] = pixelPerson
 				}
 			} else if r.dout[i] > 2*u && r.tmp2[i] < .06 && r.st[i] > .5 {
@@ -148,6 +151,56 @@ func (r *renderer) narrow() {
 			}
 		}
 	}
+}
+
+// onTheLine is the squared deviation, in noise units, up to which a colour lies
+// on the line between the wall and the person nearby. What lies further off is
+// no mixture of the two, but another colour of the person's.
+// Where the wall's colour shows, a camera's sharpening may throw a single hair
+// up to nearTheLine off.
+const (
+	onTheLine   = 60
+	nearTheLine = 1200
+)
+
+// A mixture of hair and wall is never even: it is made of single hairs. Where
+// the estimate strays from its neighbours by less than this over 5×5 pixels,
+// neither near the wall nor near the person, it is cloth or skin whose colour
+// happens to lie on the line.
+const (
+	evenBelow = .05
+	evenFrom  = .12
+	evenTo    = .88
+)
+
+// shaded says whether a pixel is the wall under a deeper shadow than the light
+// fit knows of, as there is beneath hair: darker, but not of another colour.
+func (r *renderer) shaded(i int) bool {
+	var l [3]float64
+	for ch := range l {
+		l[ch] = math.Log(float64((r.c[ch][i] + logOffset) / (r.b[ch][i] + logOffset)))
+	}
+	m := (l[0] + l[1] + l[2]) / 3
+	tint := max(math.Abs(l[0]-m), math.Abs(l[1]-m), math.Abs(l[2]-m))
+	return m < 0 && m > shadowFloor && tint < shadowTint
+}
+
+// shadowTint is how far, as a log ratio, a shadow may change the wall's colour.
+const shadowTint = .06
+
+// evenness fills tmp and tmp2 with the local mean and variance of the estimate.
+func (r *renderer) evenness() {
+	for i, v := range r.al {
+		r.tmp2[i] = v * v
+	}
+	box(r.tmp, r.al, r.w, r.h, 2, false)
+	box(r.tmp2, r.tmp2, r.w, r.h, 2, false)
+}
+
+// even says whether evenness found no single hairs about a pixel.
+func (r *renderer) even(i int) bool {
+	m := r.tmp[i]
+	return m > evenFrom && m < evenTo && r.tmp2[i]-m*m < evenBelow*evenBelow
 }
 
 // rooted takes mixtures deep in the person away again that neither hang together

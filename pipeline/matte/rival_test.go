@@ -44,7 +44,7 @@ func compare(t *testing.T, list []booth, people matte.People) {
 					t.Fatal(err)
 				}
 			}
-			s := made.Photograph(v.who, v.cam, v.seed)
+			s := made.Photograph(v.person(), v.cam, v.seed)
 			known := plate
 			if v.bare {
 				known = nil

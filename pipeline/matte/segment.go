@@ -79,6 +79,7 @@ const (
 	cutFlat     = .06  // share of it that remains across a strong edge
 	weakBelow   = 60   // squared deviations under which contrast counts as weak
 	solidBelow  = 25   // cost of backdrop under weak body: clothes do not float
+	solidFrom   = 6    // how fast that cost fades above the usual line of the shoulders
 	cutPasses   = 80   // of the primal–dual iteration, per round
 	cutRounds   = 3    // of light fit, evidence and cut
 	meanRadius  = 15   // of the windows for local contrast
@@ -679,9 +680,10 @@ func (c *cutter) cut(round int) {
 				}
 				f.f[i] = v
 				f.down[i] = f.wy[i]
-				// A clear edge ends something: hair, or a sleeve.
+				// A clear edge ends something: hair, or a sleeve. What hangs above the
+				// usual line of the shoulders is hair, and the wall may follow below it.
 				if solid && weak && f.wy[i] > cutWeight*cutFlat {
-					f.down[i] = solidBelow
+					f.down[i] += (solidBelow - f.down[i]) * clamp01(1+solidFrom*c.deep[i])
 				}
 				if round == 0 {
 					f.u[i] = float32(b2u(v <= 0))

@@ -56,7 +56,8 @@ func person(t testing.TB, name string) *mattetest.Person {
 
 // visit is one person's picture in a booth.
 type visit struct {
-	who  *mattetest.Person
+	who  *mattetest.Person // nil: look, drawn when it is their turn
+	look mattetest.Look
 	cam  mattetest.Camera
 	bare bool   // without the plate
 	note string // what is unusual
@@ -82,6 +83,7 @@ const (
 	setShadow  = "shadow"   // deeper shadows than a booth has
 	setBare    = "no-plate" // the fallback
 	setFresh   = "fresh"    // made after the method was done
+	setBlind   = "blind"    // made before its last change, looked at after it
 )
 
 var (
@@ -96,6 +98,7 @@ func tableBooths(t testing.TB) []booth {
 	out := devBooths(t)
 	out = append(out, heldOutBooths(t)...)
 	out = append(out, freshBooths(t)...)
+	out = append(out, blindBooths(t)...)
 	out = append(out, plainBooths(t)...)
 	return append(out, bareBooths(t)...)
 }
@@ -108,9 +111,9 @@ func devBooths(t testing.TB) []booth {
 	soft, crisp := mattetest.Webcam, mattetest.Webcam
 	soft.Noise, soft.Sharpen, soft.Denoise = 3.5, .5, 3
 	crisp.Noise, crisp.Sharpen, crisp.Denoise, crisp.Exposure, crisp.Tint = 2.5, 1, 2, -.03, -.01
-	draw := func(l mattetest.Look, name string) *mattetest.Person {
+	draw := func(l mattetest.Look, name string) visit {
 		l.Name = name
-		return l.Draw()
+		return visit{look: l}
 	}
 	lookBob := mattetest.Look{Skin: fair, Hair: mattetest.Bob, Dye: black, Cloth: color.RGBA{34, 44, 82, 255}, Collar: true, Seed: 1}
 	lookWhite := mattetest.Look{Skin: fair, Hair: mattetest.Short, Dye: black, Cloth: color.RGBA{228, 228, 222, 255}, Build: 1.1, Seed: 2}
@@ -130,33 +133,33 @@ func devBooths(t testing.TB) []booth {
 			{who: student},
 			{who: student.Shirt("whiteshirt", color.RGBA{236, 235, 232, 255})},
 			{who: astronaut},
-			{who: draw(lookBob, "bob")},
-			{who: draw(lookWhite, "whiteclothes")},
-			{who: draw(lookLong, "long")},
+			draw(lookBob, "bob"),
+			draw(lookWhite, "whiteclothes"),
+			draw(lookLong, "long"),
 		}},
 		{set: setDev, wall: blue, cam: crisp, seed: 102, visits: []visit{
 			{who: student.Strands(160, 1)},
 			{who: astronaut.Recolour("dark", [3]float64{.5, .42, .4}, [3]float64{.3, .25, .25})},
-			{who: draw(lookFrizz, "frizzy")},
-			{who: draw(lookArms, "arms")},
-			{who: draw(lookBlue, "blueclothes")},
-			{who: draw(lookHand, "hand")},
+			draw(lookFrizz, "frizzy"),
+			draw(lookArms, "arms"),
+			draw(lookBlue, "blueclothes"),
+			draw(lookHand, "hand"),
 		}},
 		{set: setDev, wall: grey, cam: soft, seed: 103, visits: []visit{
 			{who: student.Shirt("greyshirt", color.RGBA{142, 143, 146, 255})},
 			{who: astronaut},
-			{who: draw(lookDark, "arms")},
-			{who: draw(lookBald, "bald-grey")},
-			{who: draw(lookOld, "frizzy")},
-			{who: draw(lookHand, "hand")},
+			draw(lookDark, "arms"),
+			draw(lookBald, "bald-grey"),
+			draw(lookOld, "frizzy"),
+			draw(lookHand, "hand"),
 		}},
 		{set: setDev, wall: green, cam: crisp, seed: 104, visits: []visit{
 			{who: student.Strands(160, 2)},
 			{who: astronaut},
-			{who: draw(lookChild, "child")},
-			{who: draw(lookCheck, "checked")},
-			{who: draw(lookGreen, "greenclothes")},
-			{who: draw(lookBob, "bob")},
+			draw(lookChild, "child"),
+			draw(lookCheck, "checked"),
+			draw(lookGreen, "greenclothes"),
+			draw(lookBob, "bob"),
 		}},
 	}
 	for i := range booths {
@@ -166,7 +169,7 @@ func devBooths(t testing.TB) []booth {
 			if k < 3 {
 				l.Pattern, l.Cloth = mattetest.Plain, near(b.wall.Colour, [...]float64{.95, 1.04, .9}[k])
 			}
-			b.visits = append(b.visits, visit{who: l.Draw()})
+			b.visits = append(b.visits, visit{look: l})
 		}
 	}
 	return place(booths)
@@ -197,7 +200,7 @@ func heldOutBooths(t testing.TB) []booth {
 		b.visits = append(b.visits, visit{who: glasses}, visit{who: old})
 		for k := range uint64(4) {
 			l := mattetest.RandomLook(700+10*uint64(i)+k, wall.Colour)
-			b.visits = append(b.visits, visit{who: l.Draw()})
+			b.visits = append(b.visits, visit{look: l})
 		}
 		out = append(out, b)
 	}
@@ -239,7 +242,7 @@ func freshBooths(t testing.TB) []booth {
 			b.visits = append(b.visits, visit{who: who})
 		}
 		for k := range uint64(4) {
-			b.visits = append(b.visits, visit{who: mattetest.RandomLook(firstLook+10*uint64(i)+k, wall.Colour).Draw()})
+			b.visits = append(b.visits, visit{look: mattetest.RandomLook(firstLook+10*uint64(i)+k, wall.Colour)})
 		}
 		out = append(out, b)
 	}
@@ -336,9 +339,21 @@ func bareBooths(t testing.TB) []booth {
 	return place(out)
 }
 
+// person is who comes.
+func (v *visit) person() *mattetest.Person {
+	if v.who != nil {
+		return v.who
+	}
+	return v.look.Draw()
+}
+
 // name says who stands before what, and what is unusual about it.
 func (b *booth) name(v *visit) string {
-	s := b.set + "/" + b.wall.Name + "/" + v.who.Name
+	who := v.look.Name
+	if v.who != nil {
+		who = v.who.Name
+	}
+	s := b.set + "/" + b.wall.Name + "/" + who
 	if v.note != "" {
 		s += " (" + v.note + ")"
 	}
@@ -411,7 +426,7 @@ func TestMatteTable(t *testing.T) {
 	for _, r := range results {
 		r.print()
 	}
-	for _, set := range []string{setDev, setHeldOut, setFresh, setPlain, setShadow, setBare} {
+	for _, set := range []string{setDev, setHeldOut, setFresh, setBlind, setPlain, setShadow, setBare} {
 		printSet(set, results)
 	}
 	compare(t, list, nets)
@@ -500,7 +515,7 @@ func measureBooth(t *testing.T, m *matte.Matter, b *booth) []result {
 }
 
 func measure(t *testing.T, m *matte.Matter, plate *matte.Plate, made *mattetest.Booth, b *booth, v *visit) result {
-	s := made.Photograph(v.who, v.cam, v.seed)
+	s := made.Photograph(v.person(), v.cam, v.seed)
 	if v.bare {
 		plate = nil
 	}

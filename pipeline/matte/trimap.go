@@ -176,13 +176,85 @@ func (r *renderer) suspects() {
 		src[i] = min(v, 50)
 	}
 	r.stretch(r.tmp, src)
+	own := r.ownColours(near)
 	for y := range h {
 		for x := range w {
 			i := y*w + x
 			dx, dy := (float32(x)-r.cx)/(.5*r.fw), (float32(y)-r.fy-.5*r.fh)/(.55*r.fh)
-			r.u2[i] = b2u((near[i] < 40 || r.tmp[i] < 8) && r.st[i] > .5 && r.m[i] != 0 &&
-				r.din[i] < .25*r.fw && dx*dx+dy*dy >= 1 && float32(y) < r.chin-.15*r.fh)
+			r.u2[i] = b2u((near[i] < likeWall || r.tmp[i] < 8) && r.st[i] > .5 && r.m[i] != 0 &&
+				r.din[i] < .25*r.fw && dx*dx+dy*dy >= 1 && float32(y) < r.chin-.15*r.fh && !own.hold(r, x, y))
 		}
 	}
 	grow(r.u2, r.u2, r.u1, w, h, 2)
+}
+
+// likeWall is the squared deviation, in noise units, up to which a pixel looks
+// like the wall.
+const likeWall = 40
+
+// colours are the person's own around each 2×2 pixels: means and deviations of
+// lightness, of red against blue and of green against both.
+type colours struct {
+	w     int
+	n     []float32
+	mean  [3][]float32
+	stray [3][]float32
+}
+
+// ownColours gathers the colours of the mask that do not look like the wall, by
+// near, within a sixth of a face around. Light or grey hair has shines of the wall's own
+// white or grey: what looks like a gap there is none.
+func (r *renderer) ownColours(near []float32) colours {
+	w, h := (r.w+1)/2, (r.h+1)/2
+	k := r.k
+	o := colours{w: w, n: k.f32.zero(w * h), mean: k.planes(w * h), stray: k.planes(w * h)}
+	for ch := range o.mean {
+		clear(o.mean[ch])
+		clear(o.stray[ch])
+	}
+	for y := range h {
+		for x := range w {
+			i, j := 2*y*r.w+2*x, y*w+x
+			if r.m[i] == 0 || r.din[i] < 3*r.unit || near[i] < likeWall || float32(2*y) > r.chin {
+				continue
+			}
+			o.n[j] = 1
+			for ch, v := range opponent(r.c[0][i], r.c[1][i], r.c[2][i]) {
+				o.mean[ch][j] = v
+				o.stray[ch][j] = v * v
+			}
+		}
+	}
+	radius := max(int(r.fw/12), 1)
+	box(o.n, o.n, w, h, radius, true)
+	for ch := range o.mean {
+		box(o.mean[ch], o.mean[ch], w, h, radius, true)
+		box(o.stray[ch], o.stray[ch], w, h, radius, true)
+	}
+	return o
+}
+
+// ownWithin is how many deviations from the mean the person's own colours reach.
+const ownWithin = 2
+
+// hold says whether the wall's colour behind a pixel is among the person's own.
+func (o *colours) hold(r *renderer, x, y int) bool {
+	j, i := y/2*o.w+x/2, y*r.w+x
+	n := o.n[j]
+	if n < 1e-4 {
+		return false
+	}
+	for ch, v := range opponent(r.b[0][i], r.b[1][i], r.b[2][i]) {
+		m := o.mean[ch][j] / n
+		d := v - m
+		if d*d > ownWithin*ownWithin*(max(o.stray[ch][j]/n-m*m, 0)+9) {
+			return false
+		}
+	}
+	return true
+}
+
+// opponent is a colour's lightness, red against blue, and green against both.
+func opponent(r, g, b float32) [3]float32 {
+	return [3]float32{(r + g + b) / 3, r - b, g - (r+b)/2}
 }
