@@ -129,7 +129,7 @@ func (s *Server) writeBackup(ctx context.Context, w io.Writer) (packets int, err
 				return err
 			}
 			p, err := getPacket(tx, string(k))
-			if err != nil || p.Stage == StageDeclared || p.Stage == StageErased {
+			if err != nil || p.Stage == StageDeclared || p.Stage == StageErased || tx.Bucket(bktPurged).Get(k) != nil {
 				return err
 			}
 			b, err := durable.ReadFile(s.packetPath(p.ID), int64(packet.MaxSize))
@@ -293,7 +293,8 @@ func settleRestored(index, dir, actor string, packets int, now time.Time) (err e
 			return err
 		}
 		for _, p := range all {
-			if p.Stage == StageErased {
+			purged := tx.Bucket(bktPurged) // not in the backups of an older program
+			if p.Stage == StageErased || purged != nil && purged.Get([]byte(p.ID)) != nil {
 				continue
 			}
 			if p.Stage != StageDeclared {

@@ -165,6 +165,7 @@ func (s *Server) controlHandler() http.Handler {
 		})
 	}
 	s.controlStick(handle)
+	s.controlData(handle)
 	handle("POST /backup", func(r *http.Request) (any, error) {
 		return s.Backup(r.Context(), r.FormValue("file"), actorCLI)
 	})
@@ -216,15 +217,10 @@ func (s *Server) controlHandler() http.Handler {
 		return Extract{p.ID, c.ManifestJSON, c.Original, c.Portrait, c.Audit}, nil
 	})
 	handle("GET /approved", func(r *http.Request) (any, error) {
-		ps, err := s.ListPackets(r.Context(), PacketFilter{Status: wire.VerdictApproved, Batch: r.URL.Query().Get("batch")})
-		ids := make([]string, len(ps))
-		for i, p := range ps {
-			ids[i] = p.ID
-		}
-		return ids, err
+		return s.exportable(r.Context(), r.URL.Query().Get("batch"), r.URL.Query().Get("request"))
 	})
 	handle("GET /approved/{id}", func(r *http.Request) (any, error) {
-		return s.Approved(r.Context(), r.PathValue("id"), actorCLI)
+		return s.Approved(r.Context(), r.PathValue("id"), r.URL.Query().Get("request"), actorCLI)
 	})
 	handle("POST /open", func(r *http.Request) (any, error) {
 		c, err := s.OpenFile(r.Context(), r.Body, actorCLI)

@@ -131,6 +131,9 @@ func (s *Server) entomb(tx *bolt.Tx, p Packet) error {
 	drop(bktBySession, joinKey(p.Session, p.ID))
 	drop(bktLastAck, []byte(p.ID))
 	drop(bktVerdictAt, []byte(p.ID))
+	drop(bktOpinions, []byte(p.ID))
+	drop(bktExported, []byte(p.ID))
+	drop(bktPurged, []byte(p.ID))
 	drop(bktPackets, []byte(p.ID)) // putPacket keeps an approved row as it is
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("central: erase packet: %w", err)

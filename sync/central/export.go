@@ -22,8 +22,18 @@ type Export struct {
 }
 
 // Approved opens an approved photo for its export and writes that to the audit
-// log first. Any other state is ErrState: nothing leaves before its approval.
-func (s *Server) Approved(ctx context.Context, id, actor string) (Export, error) {
+// log first. request is the one that was confirmed, if the batch wants two
+// people, else "". Any other state is ErrState: nothing leaves before its
+// approval. ErrTwoPeople when the batch wants a request that this photo is in.
+func (s *Server) Approved(ctx context.Context, id, request, actor string) (Export, error) {
+	x, err := s.approved(ctx, id, request)
+	if err != nil {
+		return Export{}, err
+	}
+	return x, s.audit(ctx, actor, "portrait.exported", id, request)
+}
+
+func (s *Server) approved(ctx context.Context, id, request string) (Export, error) {
 	c, p, err := s.openForView(ctx, id)
 	if err != nil {
 		return Export{}, err
@@ -33,14 +43,17 @@ func (s *Server) Approved(ctx context.Context, id, actor string) (Export, error)
 	}
 	x := Export{PacketID: p.ID, Approved: p.DecidedAt, Portrait: c.Portrait}
 	err = s.view(ctx, func(tx *bolt.Tx) error {
+		if err := s.mayLeave(tx, p, request); err != nil {
+			return err
+		}
 		row, err := s.student(tx, p.StudentRef)
 		x.Student = row.Student
 		return err
 	})
 	if err != nil {
-		return Export{}, fmt.Errorf("central: student of packet %s: %w", id, err)
+		return Export{}, fmt.Errorf("central: export of packet %s: %w", id, err)
 	}
-	return x, s.audit(ctx, actor, "portrait.exported", p.ID, "")
+	return x, nil
 }
 
 // nameFields of a file-name rule.

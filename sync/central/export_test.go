@@ -40,13 +40,13 @@ func TestOnlyApprovedPhotosAreExported(t *testing.T) {
 	p := k.seal(studentA(1))
 	id := p.ID.String()
 	k.send(p)
-	if _, err := w.s.Approved(t.Context(), id, "x"); !errors.Is(err, ErrState) {
+	if _, err := w.s.Approved(t.Context(), id, "", "x"); !errors.Is(err, ErrState) {
 		t.Errorf("a photo in review: %v", err)
 	}
 	if err := w.s.Approve(t.Context(), id, "rev"); err != nil {
 		t.Fatal(err)
 	}
-	x, err := w.s.Approved(t.Context(), id, "x")
+	x, err := w.s.Approved(t.Context(), id, "", "x")
 	if err != nil || x.Student.Ref != refOf(studentA(1)) || len(x.Portrait) == 0 || x.Approved.IsZero() {
 		t.Fatalf("%+v %v", x.Student, err)
 	}

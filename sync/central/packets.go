@@ -150,7 +150,7 @@ func writeSealed(f *os.File, key []byte, offset int64, b []byte) error {
 
 // readSealed reads a packet's file and decrypts it.
 func readSealed(path string, key []byte) ([]byte, error) {
-	b, err := durable.ReadFile(path, int64(packet.MaxSize))
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -581,6 +581,8 @@ func (s *Server) updateCapture(tx *bolt.Tx, batch, ref string, all []Packet) err
 }
 
 // Approve accepts a photo for good. Photos that compete with it are rejected.
+// In a batch with four eyes the photo stays where it is until a second reviewer
+// agrees (see opine); ErrOpinion when the same reviewer comes again.
 // ErrApproved when the student already has an approved photo, ErrHeld when it
 // is held, ErrState when it is not before the reviewers.
 func (s *Server) Approve(ctx context.Context, packetID, reviewer string) error {
@@ -605,6 +607,9 @@ func (s *Server) Approve(ctx context.Context, packetID, reviewer string) error {
 			if o.State == wire.VerdictApproved {
 				return ErrApproved
 			}
+		}
+		if decides, err := s.opine(tx, p, Opinion{Reviewer: reviewer, State: wire.VerdictApproved}); err != nil || !decides {
+			return err
 		}
 		now := s.now().UTC()
 		for i, o := range all {
@@ -633,6 +638,7 @@ func (s *Server) Approve(ctx context.Context, packetID, reviewer string) error {
 
 // Reject sends a photo back with a reason code and an optional note that the
 // student will read. A competing photo is no longer in conflict afterwards.
+// Four eyes as with Approve.
 func (s *Server) Reject(ctx context.Context, packetID, reviewer, reason, note string) error {
 	known := reason == reasonRequested || slices.ContainsFunc(Reasons(), func(r Reason) bool { return r.Code == reason })
 	note, ok := cleanText(note, 200)
@@ -653,6 +659,9 @@ func (s *Server) Reject(ctx context.Context, packetID, reviewer, reason, note st
 		case wire.VerdictInReview, wire.VerdictConflict:
 		default:
 			return fmt.Errorf("%w: the photo is %s", ErrState, p.Status())
+		}
+		if decides, err := s.opine(tx, p, Opinion{Reviewer: reviewer, State: wire.VerdictRejected, Reason: reason, Note: note}); err != nil || !decides {
+			return err
 		}
 		p.State, p.RejectReason, p.Note = wire.VerdictRejected, reason, note
 		p.Reviewer, p.DecidedAt = reviewer, s.now().UTC()
@@ -752,6 +761,9 @@ func (s *Server) openForView(ctx context.Context, id string) (*packet.Contents, 
 		}
 		if p.Stage != StageOpened {
 			return fmt.Errorf("%w: the packet is %s", ErrState, p.Stage)
+		}
+		if tx.Bucket(bktPurged).Get([]byte(id)) != nil {
+			return ErrPurged
 		}
 		if key, err = s.vault.dataKey(tx, packetLabel(id)); err != nil {
 			return err

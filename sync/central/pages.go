@@ -121,6 +121,14 @@ func (s *Server) render(w http.ResponseWriter, status int, page string, data any
 	}
 }
 
+// renderDone renders a page with what was done on it or what failed. f is the
+// frame inside data.
+func (s *Server) renderDone(w http.ResponseWriter, page string, data any, f *frame, done *bilingual, failed error) {
+	f.Done = done
+	status := s.tell(f, failed)
+	s.render(w, status, page, data)
+}
+
 // picture decrypts one photo of a packet for actor and puts the view on record.
 func (s *Server) picture(ctx context.Context, id, which, actor string) ([]byte, error) {
 	c, _, err := s.openForView(ctx, id)

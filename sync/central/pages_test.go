@@ -486,8 +486,8 @@ func TestRefund(t *testing.T) {
 	}
 	admin := w.staffBrowser(w.demo.ReviewerUser, w.demo.ReviewerPassword)
 	admin.get("/admin")
-	admin.want(200, admin.post("/admin/orders/"+os[0].ID+"/refund", nil), "已退款")
-	admin.want(422, admin.post("/admin/orders/"+os[0].ID+"/refund", nil))
+	admin.want(200, admin.post("/admin/orders/"+os[0].ID+"/refund", url.Values{"why": {RefundAsked}}), "已退款", "学生现场申请")
+	admin.want(422, admin.post("/admin/orders/"+os[0].ID+"/refund", url.Values{"why": {RefundAsked}}))
 	if got := w.student(st.Ref).Payment; got != wire.PaymentRefunded {
 		t.Fatalf("payment is %s", got)
 	}

@@ -205,9 +205,13 @@ func (s *Server) setPayment(tx *bolt.Tx, ref string, state wire.PaymentState) er
 	return s.putStudent(tx, row)
 }
 
-// Refund gives the fee of an order back. The provider is asked first: a crash
-// in between leaves an order that can be refunded again with the same effect.
-func (s *Server) Refund(ctx context.Context, orderID, actor string) error {
+// Refund gives the fee of an order back for one of the reasons Refund…. The
+// provider is asked first: a crash in between leaves an order that can be
+// refunded again with the same effect.
+func (s *Server) Refund(ctx context.Context, orderID, why, actor string) error {
+	if _, ok := refundReasons[why]; !ok {
+		return fmt.Errorf("%w: refund reason", ErrInvalid)
+	}
 	var o Order
 	err := s.view(ctx, func(tx *bolt.Tx) (err error) {
 		o, err = getJSON[Order](tx, bktOrders, []byte(orderID))
@@ -227,14 +231,14 @@ func (s *Server) Refund(ctx context.Context, orderID, actor string) error {
 		if err != nil || o.State == wire.PaymentRefunded {
 			return err
 		}
-		o.State, o.RefundedAt = wire.PaymentRefunded, s.now().UTC()
+		o.State, o.RefundedAt, o.RefundedBy, o.RefundFor = wire.PaymentRefunded, s.now().UTC(), actor, why
 		if err := putJSON(tx, bktOrders, []byte(orderID), o); err != nil {
 			return err
 		}
 		if err := s.setPayment(tx, o.StudentRef, wire.PaymentRefunded); err != nil {
 			return err
 		}
-		return appendAudit(tx, s.now(), actor, "order.refunded", orderID, "")
+		return appendAudit(tx, s.now(), actor, "order.refunded", orderID, why)
 	})
 }
 

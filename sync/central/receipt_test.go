@@ -138,7 +138,7 @@ func TestAProofOfARefundedFeeIsShownToTheReviewer(t *testing.T) {
 	if err != nil || len(os) != 1 {
 		t.Fatal(os, err)
 	}
-	if err := w.s.Refund(t.Context(), os[0].ID, "admin"); err != nil {
+	if err := w.s.Refund(t.Context(), os[0].ID, RefundAsked, "admin"); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.get("/m/receipt.png"); got != http.StatusNotFound {

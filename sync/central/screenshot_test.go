@@ -3,6 +3,7 @@ package central
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -79,6 +80,40 @@ type sight struct {
 	cookies []*http.Cookie
 	path    string
 	ready   string // a selector that appears when the page is whole
+	// then is what a person does on the page before it is judged.
+	then []chromedp.Action[chromedp.Void]
+}
+
+// inDocs are the sights whose pictures are in docs/central.md.
+var inDocs = map[string]bool{
+	"phone-unpaid": true, "phone-review": true, "review": true, "review-zoom": true, "conflict": true,
+	"review-disputed": true, "exports": true, "refunds": true, "students": true, "stats": true,
+}
+
+// typed fills a field and sends its form.
+func typed(field, text, then string) []chromedp.Action[chromedp.Void] {
+	return []chromedp.Action[chromedp.Void]{chromedp.SendKeys(field, text+"\r"), chromedp.WaitReady(then)}
+}
+
+// cashier is a provider whose pages are shown, and whose money is none.
+type cashier struct {
+	PaymentProvider
+	url string
+}
+
+func (c cashier) Begin(_ context.Context, _ Order, ph Phone) (string, error) {
+	if ph.InWeChat {
+		return InWeChatPath, nil
+	}
+	return c.url, nil
+}
+
+func (cashier) AuthURL(redirect, state string) string { return redirect + "?code=c&state=" + state }
+
+func (cashier) OpenID(context.Context, string) (string, error) { return "payer", nil }
+
+func (cashier) Invoke(context.Context, Order, string) (WeChatInvoke, error) {
+	return WeChatInvoke{AppID: "wx0", TimeStamp: "1", NonceStr: "n", Package: "prepay_id=p", SignType: "RSA", PaySign: "s"}, nil
 }
 
 // tour leads through every page in the states that people see, calling visit
@@ -119,6 +154,16 @@ func tour(t *testing.T, w *world, visit func(sight)) (staff *browser, waiting []
 	onPhone("phone-unpaid", b, "/m/", ".amount")
 	b.post("/m/pay", nil)
 	onPhone("phone-sandbox", b, "/m/sandbox", ".amount")
+	// WeChat's cashier, inside WeChat and outside of it.
+	// A browser that is answered 204 stays on the page before.
+	stay := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	t.Cleanup(stay.Close)
+	w.s.pay = cashier{w.s.sandbox, stay.URL}
+	onPhone("phone-wechat", b, InWeChatPath+"?code=c&state="+w.s.csrfToken(b.cookies()[0].Value), "#pay")
+	visit(sight{name: "phone-cashier", width: 360, height: 780, cookies: b.cookies(), path: "/m/", ready: ".amount", then: []chromedp.Action[chromedp.Void]{
+		chromedp.Click(`form[action="/m/pay"] button`), chromedp.WaitReady(`a[href="` + stay.URL + `"]`),
+	}})
+	w.s.pay = w.s.sandbox
 	b.post("/m/sandbox", nil)
 	onPhone("phone-paid", b, "/m/", ".receipt")
 
@@ -170,6 +215,35 @@ func tour(t *testing.T, w *world, visit func(sight)) (staff *browser, waiting []
 	onDesk("batch", staff, "/admin/batches/"+DemoBatchPaid)
 	onDesk("batch-new", staff, "/admin/batches/new")
 	onDesk("audit", staff, "/admin/audit")
+
+	// What a closer look shows, and what two people do.
+	onDeskThen := func(name, path, ready string, then ...chromedp.Action[chromedp.Void]) {
+		visit(sight{name: name, width: 1440, height: 900, cookies: staff.cookies(), path: path, ready: ready, then: then})
+	}
+	onDeskThen("review-zoom", "/review/"+waiting[0], `body[data-keys="ready"]`, chromedp.KeyEvent("z"), chromedp.WaitReady("#zoom[open] img"), chromedp.KeyEvent("z"))
+	onDeskThen("conflict-compare", "/review/"+waiting[5], `body[data-keys="ready"]`, chromedp.KeyEvent("c"), chromedp.WaitReady("#zoom[open] img"))
+	onDeskThen("students", "/admin/students", "form", typed(`input[name="text"]`, w.student(refOf(studentA(7))).IDNumber, `form[action$="/erase"]`)...)
+	for _, u := range []string{"anna", "bert"} {
+		must(t, w.s.PutUser(t.Context(), u, "long enough password", []string{RoleAdmin}, nil, "test"))
+	}
+	for _, purpose := range []string{"学籍注册平台", "校园卡中心"} {
+		x, err := w.s.AskExport(t.Context(), DemoBatchPaid, "{student_no}", purpose, "anna")
+		must(t, err)
+		if purpose == "学籍注册平台" {
+			must(t, w.s.DecideExport(t.Context(), x.ID, true, w.demo.ReviewerUser))
+		}
+	}
+	onDeskThen("exports", "/admin/exports", "table")
+	onDeskThen("refunds", "/admin/refunds", "h2")
+	must(t, w.s.PutRules(t.Context(), DemoBatchPaid, BatchRules{FourEyes: true}, "test"))
+	must(t, w.s.Approve(t.Context(), waiting[4], "anna"))
+	must(t, w.s.Reject(t.Context(), waiting[4], "bert", "lighting", ""))
+	onDeskThen("review-disputed", "/review/"+waiting[4], "#current")
+	must(t, w.s.Approve(t.Context(), waiting[3], w.demo.ReviewerUser))
+	onDesk("queue-four-eyes", staff, "/review")
+	onDesk("review-waits", staff, "/review/"+waiting[3])
+	// The keys are tried on a batch without four eyes.
+	must(t, w.s.PutRules(t.Context(), DemoBatchPaid, BatchRules{}, "test"))
 	return staff, waiting
 }
 
@@ -188,6 +262,9 @@ func (c *chrome) open(t *testing.T, s sight, width, height int64) {
 		if err := chromedp.Do(c.ctx, chromedp.WaitReady(s.ready)); err != nil {
 			t.Fatalf("%s: %v", s.name, err)
 		}
+	}
+	if err := chromedp.Do(c.ctx, s.then...); err != nil {
+		t.Fatalf("%s: what is done on it: %v", s.name, err)
 	}
 	over, err := chromedp.Run(c.ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - window.innerWidth`))
 	if err != nil {
@@ -214,6 +291,18 @@ func (c *chrome) picture(t *testing.T, name string) {
 	}
 }
 
+// document leaves a small picture for docs/central.md, if YUNZHAO_DOCS is set.
+func (c *chrome) document(t *testing.T, s sight) {
+	t.Helper()
+	if os.Getenv("YUNZHAO_DOCS") == "" || !inDocs[s.name] {
+		return
+	}
+	const quality = 60
+	jpg, err := chromedp.Run(c.ctx, chromedp.FullScreenshot(quality))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join("../../docs/images", "central-"+s.name+".jpg"), jpg, 0o600))
+}
+
 // shows waits until the review of a packet is on the screen and listens to keys.
 func shows(id string) chromedp.Action[chromedp.Void] {
 	return chromedp.WaitReady(`body[data-keys="ready"] #current img[src="/review/` + id + `/portrait.jpg"]`)
@@ -229,6 +318,7 @@ func TestPagesInABrowser(t *testing.T) {
 	_, waiting := tour(t, w, func(s sight) {
 		c.open(t, s, s.width, s.height)
 		c.picture(t, s.name)
+		c.document(t, s)
 	})
 
 	// R then 8 returns the first photo as blurred; the next appears by itself.

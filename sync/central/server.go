@@ -135,7 +135,7 @@ func (s *Server) prepare(ctx context.Context) (err error) {
 	if err := s.recover(); err != nil {
 		return err
 	}
-	if err := s.finishErasures(ctx); err != nil {
+	if err := errors.Join(s.finishErasures(ctx), s.finishPurges(ctx)); err != nil {
 		return err
 	}
 	if err := s.compact(ctx); err != nil {

@@ -51,7 +51,17 @@ func (s *Server) staffRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /admin/stations/{id}/batches", s.staff(RoleAdmin, s.postStationBatches))
 	mux.HandleFunc("POST /admin/erasures/{id}", s.staff(RoleAdmin, s.postErasure))
 	mux.HandleFunc("POST /admin/roster", s.staff(RoleAdmin, s.postRoster))
+	mux.HandleFunc("GET /admin/refunds", s.staff(RoleAdmin, s.showRefunds))
 	mux.HandleFunc("POST /admin/orders/{id}/refund", s.staff(RoleAdmin, s.postRefund))
+	mux.HandleFunc("GET /admin/students", s.staff(RoleAdmin, s.showStudents))
+	mux.HandleFunc("POST /admin/students", s.staff(RoleAdmin, s.showStudents))
+	mux.HandleFunc("POST /admin/students/{ref}/remove", s.staff(RoleAdmin, s.postRemoveStudent))
+	mux.HandleFunc("POST /admin/students/{ref}/erase", s.staff(RoleAdmin, s.postEraseStudent))
+	mux.HandleFunc("GET /admin/exports", s.staff(RoleAdmin, s.showExports))
+	mux.HandleFunc("POST /admin/exports", s.staff(RoleAdmin, s.postExport))
+	mux.HandleFunc("POST /admin/exports/{id}/decide", s.staff(RoleAdmin, s.postDecideExport))
+	mux.HandleFunc("POST /admin/exports/{id}/fetch", s.staff(RoleAdmin, s.fetchExportFile))
+	mux.HandleFunc("POST /admin/purge", s.staff(RoleAdmin, s.postPurge))
 	mux.HandleFunc("GET /admin/audit", s.staff(RoleAdmin, s.showAudit))
 }
 
@@ -140,7 +150,11 @@ func (s *Server) staffFail(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, ErrNotFound):
 		status = http.StatusNotFound
-	case errors.Is(err, ErrApproved), errors.Is(err, ErrState), errors.Is(err, ErrHeld):
+	case errors.Is(err, ErrPurged):
+		status = http.StatusGone
+	case errors.Is(err, ErrTwoPeople):
+		status = http.StatusForbidden
+	case errors.Is(err, ErrApproved), errors.Is(err, ErrState), errors.Is(err, ErrHeld), errors.Is(err, ErrOpinion):
 		status = http.StatusConflict
 	case errors.Is(err, ErrInvalid), errors.Is(err, ErrRows):
 		status = http.StatusUnprocessableEntity
@@ -158,6 +172,12 @@ func explain(err error) bilingual {
 		return bilingual{"没有找到", "Not found"}
 	case errors.Is(err, ErrApproved):
 		return bilingual{"该学生已有审核通过的照片，不可更改", "An approved photo cannot change"}
+	case errors.Is(err, ErrOpinion):
+		return bilingual{"您已审核过这张照片，须由另一名审核人复核", "You have judged this photo; another reviewer must look at it too"}
+	case errors.Is(err, ErrTwoPeople):
+		return bilingual{"导出须两人：一人申请，另一人确认", "An export takes two people: one asks, another confirms"}
+	case errors.Is(err, ErrPurged):
+		return bilingual{"照片已在保留期满后销毁", "The picture was destroyed at the end of its retention"}
 	case errors.Is(err, ErrHeld):
 		return bilingual{"请先核实照片中是否为本人，再解除暂挂", "Confirm who is on the photo first"}
 	case errors.Is(err, ErrState):
@@ -217,7 +237,9 @@ func (s *Server) postLogout(w http.ResponseWriter, r *http.Request, ss staffSess
 // queueRow is one line of the reviewers' list.
 type queueRow struct {
 	Packet
-	Card phoneCard
+	Card     phoneCard
+	Mine     bool // this user has judged it; another one must
+	Disputed bool
 }
 
 const queuePage = 50
@@ -286,6 +308,11 @@ func (s *Server) showQueue(w http.ResponseWriter, r *http.Request, ss staffSessi
 						return err
 					}
 				}
+				said, fourEyes, mine, err := standing(tx, p, ss.user.Name)
+				if err != nil {
+					return err
+				}
+				row.Mine, row.Disputed = mine, fourEyes && disputed(said)
 				v.Rows = append(v.Rows, row)
 				if len(v.Rows) == queuePage {
 					v.Next = after
@@ -335,7 +362,14 @@ func (s *Server) nextInQueue(ctx context.Context, ss staffSession, after string)
 					if err != nil {
 						return err
 					}
-					if ss.mayReview(p) {
+					if !ss.mayReview(p) {
+						continue
+					}
+					_, _, mine, err := standing(tx, p, ss.user.Name)
+					if err != nil {
+						return err
+					}
+					if !mine {
 						id = cand
 						return nil
 					}
@@ -374,6 +408,10 @@ type reviewItem struct {
 	Overrides []packet.Override
 	Manifest  packet.Manifest
 	Decidable bool
+	Purged    bool      // there is no picture any more
+	FourEyes  bool      // the batch wants a second reviewer
+	Mine      bool      // this user has judged it
+	Opinions  []Opinion // of a dispute, for the third
 }
 
 type reviewView struct {
@@ -427,7 +465,7 @@ func (s *Server) showReview(w http.ResponseWriter, r *http.Request, ss staffSess
 			break
 		}
 		var item reviewItem
-		if item, err = s.reviewItem(r.Context(), one); err == nil {
+		if item, err = s.reviewItem(r.Context(), ss, one); err == nil {
 			v.Items = append(v.Items, item)
 		}
 	}
@@ -438,8 +476,25 @@ func (s *Server) showReview(w http.ResponseWriter, r *http.Request, ss staffSess
 	s.render(w, http.StatusOK, "review", v)
 }
 
-func (s *Server) reviewItem(ctx context.Context, p Packet) (reviewItem, error) {
+func (s *Server) reviewItem(ctx context.Context, ss staffSession, p Packet) (reviewItem, error) {
+	item := reviewItem{Packet: p, Decidable: p.State == wire.VerdictInReview || p.State == wire.VerdictConflict}
 	c, _, err := s.openForView(ctx, p.ID)
+	if errors.Is(err, ErrPurged) {
+		item.Purged = true
+		return item, nil
+	}
+	if err != nil {
+		return reviewItem{}, err
+	}
+	err = s.view(ctx, func(tx *bolt.Tx) error {
+		var said []Opinion
+		said, item.FourEyes, item.Mine, err = standing(tx, p, ss.user.Name)
+		// The second reviewer judges without knowing what the first one thinks.
+		if disputed(said) || !item.Decidable {
+			item.Opinions = said
+		}
+		return err
+	})
 	if err != nil {
 		return reviewItem{}, err
 	}
@@ -450,10 +505,9 @@ func (s *Server) reviewItem(ctx context.Context, p Packet) (reviewItem, error) {
 	// What needs a look comes first.
 	order := map[string]int{"fail": 0, "warn": 1, "unknown": 2, "manual": 3, "pass": 4}
 	slices.SortStableFunc(checks, func(a, b packet.Check) int { return order[a.Status] - order[b.Status] })
-	return reviewItem{
-		Packet: p, Verdict: verdict, Checks: checks, Overrides: c.Manifest.Overrides, Manifest: c.Manifest,
-		Decidable: p.State == wire.VerdictInReview || p.State == wire.VerdictConflict,
-	}, nil
+	item.Verdict, item.Checks, item.Overrides, item.Manifest = verdict, checks, c.Manifest.Overrides, c.Manifest
+	item.Decidable = item.Decidable && !item.Mine
+	return item, nil
 }
 
 func (s *Server) showPicture(w http.ResponseWriter, r *http.Request, ss staffSession) {
@@ -513,8 +567,8 @@ type adminView struct {
 	Stations    []adminStation
 	Codes       []Code
 	Users       []User
-	Orders      []Order
 	Erasures    []Erasure
+	Purge       PurgeReport
 	NewCode     string
 	Import      *ImportReport
 	ImportBatch string
@@ -566,9 +620,7 @@ func (s *Server) adminView(ctx context.Context, ss staffSession) (adminView, err
 	if v.Erasures, err = s.UndecidedErasures(ctx); err != nil {
 		return v, err
 	}
-	v.Orders, err = s.Orders(ctx, "")
-	slices.Reverse(v.Orders)
-	v.Orders = v.Orders[:min(len(v.Orders), 50)]
+	v.Purge, err = s.Purge(ctx, true, ss.user.Name)
 	return v, err
 }
 
@@ -606,19 +658,34 @@ func (s *Server) adminPage(w http.ResponseWriter, r *http.Request, ss staffSessi
 		s.staffFail(w, err)
 		return
 	}
-	status := http.StatusOK
-	if failed != nil {
-		text := explain(failed)
-		v.Error, status = &text, http.StatusUnprocessableEntity
-		if text.EN == "Internal error" {
-			s.log.Error("admin", "err", failed)
-			status = http.StatusInternalServerError
-		}
-	}
+	status := s.tell(&v.frame, failed)
 	if change != nil {
 		change(&v)
 	}
 	s.render(w, status, "admin", v)
+}
+
+// tell puts what failed onto a page and returns the answer's status.
+func (s *Server) tell(f *frame, failed error) int {
+	if failed == nil {
+		return http.StatusOK
+	}
+	text := explain(failed)
+	f.Error = &text
+	if text.EN == "Internal error" {
+		s.log.Error("admin", "err", failed)
+		return http.StatusInternalServerError
+	}
+	return http.StatusUnprocessableEntity
+}
+
+func (s *Server) postPurge(w http.ResponseWriter, r *http.Request, ss staffSession) {
+	rep, err := s.Purge(r.Context(), false, ss.user.Name)
+	if err != nil {
+		s.adminPage(w, r, ss, nil, err)
+		return
+	}
+	s.adminPage(w, r, ss, done(fmt.Sprintf("已销毁 %d 张到期照片", rep.Total()), fmt.Sprintf("%d pictures destroyed", rep.Total())), nil)
 }
 
 func done(zh, en string) func(*adminView) {
@@ -632,6 +699,7 @@ func (s *Server) showAdmin(w http.ResponseWriter, r *http.Request, ss staffSessi
 type batchView struct {
 	frame
 	wire.Batch
+	Rules    BatchRules
 	New      bool
 	Students int
 }
@@ -649,7 +717,10 @@ func (s *Server) showBatch(w http.ResponseWriter, r *http.Request, ss staffSessi
 		v.New, v.Batch = true, s.newBatch()
 	} else {
 		err := s.view(r.Context(), func(tx *bolt.Tx) (err error) {
-			v.Batch, err = getJSON[wire.Batch](tx, bktBatches, []byte(id))
+			if v.Batch, err = getJSON[wire.Batch](tx, bktBatches, []byte(id)); err != nil {
+				return err
+			}
+			v.Rules, err = rulesOf(tx, id)
 			return err
 		})
 		if err != nil {
@@ -665,6 +736,9 @@ func (s *Server) postBatch(w http.ResponseWriter, r *http.Request, ss staffSessi
 	v := batchView{frame: s.frame(ss, "admin"), New: f("new") == "1"}
 	var err error
 	whole := func(name string) int {
+		if name == "purge_days" && f(name) == "" {
+			return 0
+		}
 		n, e := strconv.Atoi(f(name))
 		if e != nil && err == nil {
 			err = fmt.Errorf("%w: %s must be a number", ErrInvalid, name)
@@ -685,6 +759,7 @@ func (s *Server) postBatch(w http.ResponseWriter, r *http.Request, ss staffSessi
 		Contact: f("contact"), ConsentZH: f("consent_zh"), ConsentEN: f("consent_en"), ConsentVer: f("consent_version"),
 		RetainDays: whole("retain_days"), PhoneBaseURL: f("phone_base_url"),
 	}
+	v.Rules = BatchRules{FourEyes: f("four_eyes") == "1", TwoToExport: f("two_to_export") == "1", PurgeDays: whole("purge_days"), ExportFirst: f("export_first") == "1"}
 	if err == nil {
 		err = perr
 	}
@@ -698,6 +773,9 @@ func (s *Server) postBatch(w http.ResponseWriter, r *http.Request, ss staffSessi
 	}
 	if err == nil {
 		err = s.PutBatch(r.Context(), v.Batch, ss.user.Name)
+	}
+	if err == nil {
+		err = s.PutRules(r.Context(), v.ID, v.Rules, ss.user.Name)
 	}
 	if err != nil {
 		text := explain(err)
@@ -798,14 +876,6 @@ func uploaded(r *http.Request, field string) (data []byte, err error) {
 	}
 	defer func(f multipart.File) { err = errors.Join(err, f.Close()) }(f)
 	return io.ReadAll(io.LimitReader(f, MaxRosterBytes+1))
-}
-
-func (s *Server) postRefund(w http.ResponseWriter, r *http.Request, ss staffSession) {
-	if err := s.Refund(r.Context(), r.PathValue("id"), ss.user.Name); err != nil {
-		s.adminPage(w, r, ss, nil, err)
-		return
-	}
-	s.adminPage(w, r, ss, done("已退款", "Refunded"), nil)
 }
 
 func (s *Server) showAudit(w http.ResponseWriter, r *http.Request, ss staffSession) {

@@ -34,6 +34,11 @@ var (
 	bktByDocument  = []byte("by_document")  // batch, blinded document, ref → ""
 	bktDataKeys    = []byte("data_keys")    // label → wrapped data key
 	bktErased      = []byte("erased")       // ref of an erased student → ""
+	bktRules       = []byte("rules")        // batch → BatchRules
+	bktOpinions    = []byte("opinions")     // packet id → []Opinion
+	bktExports     = []byte("exports")      // id → ExportRequest
+	bktExported    = []byte("exported")     // packet id → time of its first export
+	bktPurged      = []byte("purged")       // packet id → purgeRow
 	bktPackets     = []byte("packets")      // id → Packet
 	bktByState     = []byte("by_state")     // status, id → ""
 	bktByStudent   = []byte("by_student")   // batch, ref, id → ""
@@ -50,7 +55,7 @@ var (
 	bktSandbox     = []byte("sandbox")      // order id → sandboxPayment
 	bktAudit       = []byte("audit")        // sequence → AuditEntry
 	bktErasures    = []byte("erasures")     // packet id → erasureRow
-	everyBucket    = [][]byte{bktDataKeys, bktErased, bktErasures, bktMeta, bktBatches, bktStations, bktCodes, bktUsers, bktLogins, bktStudents, bktRosterLog, bktByDocument, bktPackets, bktByState, bktByStudent, bktStationLog, bktLastAck, bktVerdictAt, bktClaims, bktPhones, bktBySession, bktOrders, bktOrderOf, bktNonces, bktNonceExpiry, bktSandbox, bktAudit}
+	everyBucket    = [][]byte{bktDataKeys, bktErased, bktRules, bktOpinions, bktExports, bktExported, bktPurged, bktErasures, bktMeta, bktBatches, bktStations, bktCodes, bktUsers, bktLogins, bktStudents, bktRosterLog, bktByDocument, bktPackets, bktByState, bktByStudent, bktStationLog, bktLastAck, bktVerdictAt, bktClaims, bktPhones, bktBySession, bktOrders, bktOrderOf, bktNonces, bktNonceExpiry, bktSandbox, bktAudit}
 	keySchema      = []byte("schema")
 	schemaVersion  = []byte("2")
 	schemaPlain    = []byte("1")       // students in plain; migrate makes it 2

@@ -184,6 +184,8 @@ type Order struct {
 	CreatedAt  time.Time         `json:"created_at"`
 	PaidAt     time.Time         `json:"paid_at,omitzero"`
 	RefundedAt time.Time         `json:"refunded_at,omitzero"`
+	RefundedBy string            `json:"refunded_by,omitempty"`
+	RefundFor  string            `json:"refund_for,omitempty"` // Refund…
 }
 
 // claimRow is what central knows of one session's QR.

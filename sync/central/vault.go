@@ -378,7 +378,7 @@ func cryptAt(key []byte, offset int64, dst, src []byte) error {
 		return fmt.Errorf("central: packet at rest: %w", err)
 	}
 	var iv [aes.BlockSize]byte
-	binary.BigEndian.PutUint64(iv[8:], uint64(offset/aes.BlockSize)) //nolint:gosec // offsets are not negative
+	binary.BigEndian.PutUint64(iv[8:], uint64(offset/aes.BlockSize))
 	ctr := cipher.NewCTR(block, iv[:])
 	var skip [aes.BlockSize]byte
 	n := offset % aes.BlockSize

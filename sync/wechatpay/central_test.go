@@ -218,7 +218,7 @@ func TestPayInAnyBrowserAndHearItByNotification(t *testing.T) {
 	if s := p.notify(p.double.notification("01K3ZJ8Q0V6M2E7C9T4R5W1XYB")); s != http.StatusNoContent {
 		t.Errorf("an order of somebody else: status %d", s)
 	}
-	if err := p.srv.Refund(t.Context(), o.ID, "admin"); err != nil || p.order().State != wire.PaymentRefunded {
+	if err := p.srv.Refund(t.Context(), o.ID, central.RefundAsked, "admin"); err != nil || p.order().State != wire.PaymentRefunded {
 		t.Errorf("refund: %v", err)
 	}
 	if s := p.notify(h, body); s != http.StatusNoContent || p.order().State != wire.PaymentRefunded || p.booked() != 1 {

@@ -42,6 +42,7 @@ const recoveryName = "RECOVERY-IDENTITY-TAKE-OFFLINE.txt"
 type restoreCmd struct {
 	dataFlag
 	File     string `arg:"" type:"existingfile" help:"备份文件 The backup."`
+	Erased   string `type:"existingfile" placeholder:"FILE" help:"已删除学生的清单 erased.json；其中的学生不会恢复 The list of erased students (erased.json of the data directory): whom it names does not come back."`
 	Identity string `type:"existingfile" placeholder:"FILE" help:"恢复密钥文件；不给则在备份旁边寻找 The recovery identity that was taken offline; looked for beside the backup."`
 }
 
@@ -64,12 +65,36 @@ func (c *restoreCmd) Run(e *env) error {
 		return fmt.Errorf("open backup: %w", err)
 	}
 	defer f.Close()
+	if c.Erased != "" {
+		if err := takeTombstones(c.Erased, c.Data); err != nil {
+			return err
+		}
+	}
 	n, err := central.Restore(e.ctx, f, identity, c.Data, "cli", time.Now())
 	if err != nil {
 		return err
 	}
 	e.printf("已恢复 Restored  %s（照片包 packets %d）\n", c.Data, n)
 	e.printf("备份之后收到的照片不在其中；各站点下次联网时会把仍保留的重新报到。备份之后登记的站点需要重新登记\nPhotos that came after the backup are not in it; stations offer what they still keep with their next heartbeat. Those enrolled after the backup must be enrolled again\n")
+	return nil
+}
+
+// takeTombstones puts the list of erased students where a restore looks for it.
+func takeTombstones(file, dir string) error {
+	const limit = 256 << 20
+	b, err := durable.ReadFile(file, limit)
+	if err != nil {
+		return fmt.Errorf("已删除学生的清单 list of erased students: %w", err)
+	}
+	if list, err := os.ReadDir(dir); err == nil && len(list) > 0 {
+		return fmt.Errorf("%w: %s", central.ErrNotEmpty, dir)
+	}
+	if err := durable.MkdirAll(dir); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	if err := durable.WriteFile(filepath.Join(dir, central.FileTombstones), b); err != nil {
+		return fmt.Errorf("已删除学生的清单 list of erased students: %w", err)
+	}
 	return nil
 }
 

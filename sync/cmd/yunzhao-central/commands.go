@@ -41,6 +41,9 @@ type commands struct {
 	RotateKey      rotateKeyCmd     `cmd:"" help:"更换工作密钥；旧密钥保留 Make a new working key; the old one still opens what was sealed for it."`
 	Backup         backupCmd        `cmd:"" help:"加密备份，不必停机 Write an encrypted backup; the server may run."`
 	Restore        restoreCmd       `cmd:"" help:"从备份恢复到空目录 Restore a backup into an empty directory."`
+	Student        studentCmd       `cmd:"" help:"学生 Students."`
+	Purge          purgeCmd         `cmd:"" help:"销毁已过保留期的照片 Destroy the pictures that are past their retention."`
+	VerifyPackets  verifyCmd        `cmd:"" help:"逐个校验磁盘上的照片包 Hold every packet on the disk against the digest that was acknowledged."`
 	VerifyAudit    auditCmd         `cmd:"" help:"校验审计日志 Check that no line of the audit log was changed."`
 }
 
@@ -147,6 +150,10 @@ func (c *serveCmd) Run(e *env) (err error) {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(e.log.Handler(), slog.LevelWarn),
 	}
+	retention, stopRetention := context.WithCancel(e.ctx)
+	kept := make(chan struct{})
+	go func() { defer close(kept); s.KeepRetention(retention) }()
+	defer func() { stopRetention(); <-kept }()
 	failed := make(chan error, 1)
 	go func() {
 		if c.TLSCert != "" {

@@ -2,9 +2,8 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/csv"
-	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,20 +11,19 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/yunzhao-station/yunzhao/sync/central"
 	"github.com/yunzhao-station/yunzhao/sync/durable"
 )
 
-// listName is the list that goes with the portraits.
-const listName = "photos.csv"
+const listName = central.ListName
 
 type exportCmd struct {
 	dataFlag
-	Out   string `required:"" type:"path" placeholder:"DIR" help:"输出目录 Directory to write into."`
-	Batch string `help:"只导出这个批次 This batch only."`
-	Names string `default:"{student_no}" help:"文件名规则，可用字段 {id_number} {student_no} {name} {ref} Rule of the files' names." placeholder:"RULE"`
+	Out     string `required:"" type:"path" placeholder:"DIR" help:"输出目录 Directory to write into."`
+	Batch   string `help:"只导出这个批次 This batch only."`
+	Request string `help:"批次要求双人导出时，已确认的申请编号 The confirmed request, where a batch wants two people." placeholder:"ID"`
+	Names   string `default:"{student_no}" help:"文件名规则，可用字段 {id_number} {student_no} {name} {ref} Rule of the files' names." placeholder:"RULE"`
 }
 
 // Run writes every approved portrait and the list of them. It may be repeated:
@@ -34,7 +32,7 @@ type exportCmd struct {
 func (c *exportCmd) Run(e *env) error {
 	return c.with(e, func(ctl *central.Control) error {
 		var ids []string
-		if err := ctl.Do(e.ctx, http.MethodGet, "/approved?batch="+url.QueryEscape(c.Batch), "", nil, &ids); err != nil {
+		if err := ctl.Do(e.ctx, http.MethodGet, "/approved?batch="+url.QueryEscape(c.Batch)+"&request="+url.QueryEscape(c.Request), "", nil, &ids); err != nil {
 			return err
 		}
 		if err := os.MkdirAll(c.Out, 0o700); err != nil {
@@ -43,13 +41,14 @@ func (c *exportCmd) Run(e *env) error {
 		var list bytes.Buffer
 		list.WriteString("\xef\xbb\xbf") // spreadsheets take the text for UTF-8 then
 		w := csv.NewWriter(&list)
-		rows := [][]string{{"文件", "学号", "姓名", "证件号码", "学校", "层次", "专业", "批次", "照片编号", "通过时间", "SHA-256"}}
+		rows := [][]string{central.ListHeader()}
+		var gone []string
 		taken := map[string]string{} // file → packet
 		written := 0
 		var errs []error
 		for _, id := range ids {
 			var x central.Export
-			if err := ctl.Do(e.ctx, http.MethodGet, "/approved/"+url.PathEscape(id), "", nil, &x); err != nil {
+			if err := ctl.Do(e.ctx, http.MethodGet, "/approved/"+url.PathEscape(id)+"?request="+url.QueryEscape(c.Request), "", nil, &x); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", id, err))
 				continue
 			}
@@ -69,18 +68,20 @@ func (c *exportCmd) Run(e *env) error {
 				errs = append(errs, fmt.Errorf("%s: %w", id, err))
 				continue
 			}
-			sum := sha256.Sum256(x.Portrait)
-			s := x.Student
-			rows = append(rows, []string{
-				name, s.StudentNo, s.Name, s.IDNumber, s.School, s.Level, s.Major, s.Batch, id,
-				x.Approved.UTC().Format(time.RFC3339), hex.EncodeToString(sum[:]),
-			})
+			rows, gone = append(rows, x.ListRow(name)), append(gone, id)
 		}
 		if err := w.WriteAll(rows); err != nil {
 			return fmt.Errorf("write list: %w", err)
 		}
 		if err := durable.WriteFile(filepath.Join(c.Out, listName), list.Bytes()); err != nil {
 			return fmt.Errorf("write list: %w", err)
+		}
+		body, err := json.Marshal(gone)
+		if err != nil {
+			return fmt.Errorf("exported photos: %w", err)
+		}
+		if err := ctl.Do(e.ctx, http.MethodPost, "/exported", "application/json", body, &struct{}{}); err != nil {
+			return err
 		}
 		e.printf("审核通过 approved %d，新写入 written %d，清单 list %s\n", len(ids), written, filepath.Join(c.Out, listName))
 		return errors.Join(errs...)
