@@ -321,6 +321,7 @@ func openParts(ctx context.Context, dir string, cfg config.Config, demo bool, lo
 	p.closer = append(p.closer, ob.Close)
 	up, err := uplink.NewWorker(uplink.Params{
 		Enrolment: enrolment, Key: key, Roster: ro, Outbox: ob, Log: log, Version: Version,
+		Rate: int64(cfg.Central.UploadKBs) << 10, Piece: int64(cfg.Central.InFlightKB) << 10,
 		Events: uplink.Events{Recipients: func(s wire.Signed) {
 			if err := store.SaveRecipients(s); err != nil {
 				log.Error("central's new recipients are not taken", "err", err)

@@ -88,7 +88,9 @@ type Sound struct {
 
 // Central tells where photos go.
 type Central struct {
-	PinSHA256 string `toml:"pin_sha256"` // hex digest of central's TLS key, "" = system roots
+	PinSHA256  string `toml:"pin_sha256"`   // hex digest of central's TLS key, "" = system roots
+	UploadKBs  int    `toml:"upload_kb_s"`  // most kilobytes (of 1024) a second that are sent, 0 = no limit
+	InFlightKB int    `toml:"in_flight_kb"` // most kilobytes of a photo in one request, and so on their way at a time
 }
 
 // Outbox guards the disk.
@@ -107,6 +109,7 @@ func Default() Config {
 		Times:   Times{Identify: 90, Read: 120, Pose: 180, Decide: 180, Done: 25, Countdown: 3},
 		Capture: Capture{Auto: true, Burst: 5, Lens: "above"},
 		Sound:   Sound{Mode: "auto", Voice: true, Volume: 70},
+		Central: Central{InFlightKB: 512},
 		Outbox:  Outbox{FreeFloorMB: 512, MaxPending: 5000, RetainDays: 30},
 
 		Operator: defaultOperator(),

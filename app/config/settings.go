@@ -207,6 +207,16 @@ var settings = []Setting{
 		About: Text{"64 位十六进制（SHA-256）。空着就信任系统的证书机构；扫登记二维码时会自动填好。", "64 hex digits (SHA-256). Empty trusts the system's authorities; the set-up code fills it in."},
 	},
 	{
+		Key: "central.upload_kb_s", Kind: KindNumber, Min: 0, Max: 1 << 20, Unit: Text{"KB/秒", "KB/s"},
+		Name:  Text{"上传最快多快", "Fastest upload"},
+		About: Text{"与别人共用网络时设一个上限；0 为不限。", "A limit where the network is shared with others; 0 is none."},
+	},
+	{
+		Key: "central.in_flight_kb", Kind: KindNumber, Min: 4, Max: 8192, Unit: Text{"KB", "KB"},
+		Name:  Text{"一次最多在途多少", "Most on its way at a time"},
+		About: Text{"网络常断就设小些，断了只重传这么多；不确定就不用改。", "Smaller where the network often breaks: no more than this is sent again. If unsure, leave it."},
+	},
+	{
 		Key: "outbox.free_floor_mb", Kind: KindNumber, Min: 64, Max: 1 << 20, Unit: Text{"MB", "MB"},
 		Name:  Text{"磁盘至少留多少", "Disk space kept free"},
 		About: Text{"剩余空间低于它就不接新同学，已拍的不受影响。", "Below it no new student may begin; what was photographed is not touched."},

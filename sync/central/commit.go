@@ -56,7 +56,7 @@ func (c *committer) commit(do func(*bolt.Tx) error) error {
 	c.mu.Unlock()
 	err := <-w.done
 	if w.cause != nil {
-		panic(w.cause)
+		panic(w.cause) //nolint:forbidigo // the caller's own, where it belongs
 	}
 	return err
 }

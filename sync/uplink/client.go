@@ -128,7 +128,8 @@ type client struct {
 
 // newRest prepares the HTTP side. base is central's address; pin is the hex
 // SHA-256 of a public key in its chain, "" for the system's roots alone.
-func newRest(base, pin, version string, transport http.RoundTripper) (*resty.Client, error) {
+// rate is the most bytes a second of what is sent, 0 = no limit.
+func newRest(base, pin, version string, transport http.RoundTripper, rate int64) (*resty.Client, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, ErrAddress
@@ -152,9 +153,13 @@ func newRest(base, pin, version string, transport http.RoundTripper) (*resty.Cli
 		t.HTTP2 = &http.HTTP2Config{SendPingTimeout: stallTimeout / 2, PingTimeout: stallTimeout / 2}
 		transport = t
 	}
+	transport = &stallGuard{next: transport, limit: stallTimeout}
+	if rate > 0 {
+		transport = &pacer{next: transport, rate: rate}
+	}
 	// Without resty's cookie jar: what a captive portal sets is not for central.
 	return resty.NewWithClient(&http.Client{}).
-		SetTransport(&stallGuard{next: transport, limit: stallTimeout}).
+		SetTransport(transport).
 		SetBaseURL(strings.TrimRight(base, "/")).
 		SetTimeout(requestTimeout).
 		SetRetryCount(0). // resty would send a reader's body again empty; attempts are the worker's

@@ -40,7 +40,7 @@ func Enroll(ctx context.Context, p EnrollParams) (keys.Enrolment, error) {
 	if err != nil {
 		return keys.Enrolment{}, err
 	}
-	rest, err := newRest(base, p.Pin, p.Version, p.Transport)
+	rest, err := newRest(base, p.Pin, p.Version, p.Transport, 0)
 	if err != nil {
 		return keys.Enrolment{}, err
 	}

@@ -45,8 +45,8 @@ func TestTheWholeWay(t *testing.T) {
 	if r.state(small).State != outbox.Stored || r.state(large).State != outbox.Stored {
 		t.Error("not stored")
 	}
-	if n := c.countCalls("PATCH"); n != 1+2 {
-		t.Errorf("%d uploads for one piece, and two that have grown", n)
+	if n := c.countCalls("PATCH"); n != 1+3 {
+		t.Errorf("%d uploads for one piece, and three that grow", n)
 	}
 	if st := w.Status(); !st.Online || st.Problem != "" || !st.LastHeard.Equal(t0) {
 		t.Errorf("%+v", st)
@@ -516,7 +516,7 @@ func TestAddresses(t *testing.T) {
 		"https://photo.example.edu.cn": true, "https://example.edu.cn/photo/": true, "http://127.0.0.1:8080": true, "http://localhost:1": true, "http://[::1]:1": true,
 		"http://photo.example.edu.cn": false, "http://192.168.1.9": false, "ftp://x": false, "photo.example.edu.cn": false, "": false, "https://": false, "https://u:p@h": false, "https://h?q=1": false, "https://h#f": false, "http://127.0.0.1.evil.cn": false,
 	} {
-		if _, err := newRest(base, "", "v", nil); (err == nil) != ok {
+		if _, err := newRest(base, "", "v", nil, 0); (err == nil) != ok {
 			t.Errorf("%q: %v", base, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -50,6 +51,9 @@ const (
 	// declareBatch packets are announced and sent in one exchange: after a week
 	// offline the verdicts must not wait until the last of thousands is sent.
 	declareBatch = 100
+	// sendSpan is how long packets are sent before verdicts are asked for and what
+	// was saved meanwhile gets its turn: on a slow link a hundred take an hour.
+	sendSpan = 15 * time.Second
 	// maxAlarms codes go into a heartbeat; each is sent once however many
 	// packets it is about.
 	maxAlarms = 16
@@ -106,8 +110,11 @@ type Params struct {
 	Now       func() time.Time
 	Pulse     time.Duration
 	Events    Events
-	// Piece is the most bytes of a packet in one request; 0 = DefaultPiece.
+	// Piece is the most bytes of a packet in one request, and so the most that are
+	// on their way at a time: packets go one after the other. 0 = DefaultPiece.
 	Piece int64
+	// Rate is the most bytes a second that leave this station; 0 = no limit.
+	Rate int64
 	// Probe looks whether somebody listens where central should be; nil = a
 	// TCP connection, or no looking when Transport is given.
 	Probe func(ctx context.Context) error
@@ -180,13 +187,16 @@ func NewWorker(p Params) (*Worker, error) {
 	if p.Piece <= 0 {
 		p.Piece = DefaultPiece
 	}
+	if p.Rate > 0 {
+		p.Piece = min(p.Piece, max(minPiece, p.Rate*int64(pieceSpan/time.Second)))
+	}
 	if p.Probe == nil && p.Transport == nil {
 		p.Probe = dialer(p.Enrolment.URL)
 	}
 	if p.Pulse <= 0 {
 		p.Pulse = DefaultPulse
 	}
-	rest, err := newRest(p.Enrolment.URL, p.Enrolment.TLSPin, p.Version, p.Transport)
+	rest, err := newRest(p.Enrolment.URL, p.Enrolment.TLSPin, p.Version, p.Transport, p.Rate)
 	if err != nil {
 		return nil, err
 	}
@@ -603,8 +613,11 @@ func (w *Worker) pullRoster(ctx context.Context, since uint64) error {
 	return fmt.Errorf("%w: the roster does not come to an end", ErrNotCentral)
 }
 
-// due lists what is to be sent now: what failed least, then what is oldest, so
-// that a packet that never gets through keeps nobody waiting.
+// due lists what is to be sent now. What failed least comes first, so that a
+// packet that never gets through keeps nobody waiting; then what a verdict is
+// waited for, the newest first: its student may still be on site, while whoever a
+// backlog is of has gone home. A photo that another one here replaces waits for
+// nobody's verdict.
 func (w *Worker) due(now time.Time) []outbox.Entry {
 	all := w.p.Outbox.Pending(now.AddDate(100, 0, 0))
 	all = slices.DeleteFunc(all, func(e outbox.Entry) bool {
@@ -613,14 +626,33 @@ func (w *Worker) due(now time.Time) []outbox.Entry {
 		// never tried is due, and no pause is longer than the longest.
 		return wait > 0 && wait <= HoldMax && e.Attempts > 0
 	})
-	slices.SortStableFunc(all, func(a, b outbox.Entry) int { return a.Attempts - b.Attempts })
+	replaced := map[ulid.ULID]bool{}
+	for _, e := range all {
+		if e.Supersedes != nil {
+			replaced[*e.Supersedes] = true
+		}
+	}
+	slices.SortFunc(all, func(a, b outbox.Entry) int {
+		switch was := replaced[a.ID]; {
+		case a.Attempts != b.Attempts:
+			return cmp.Compare(a.Attempts, b.Attempts)
+		case was != replaced[b.ID]:
+			if was {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(b.Seq, a.Seq)
+	})
 	return all
 }
 
-// send announces what is due and uploads what central wants.
+// send announces what is due and uploads what central wants, for sendSpan at
+// most and a packet more.
 func (w *Worker) send(ctx context.Context) error {
-	due := w.due(w.p.Now())
-	return w.deliver(ctx, due[:min(declareBatch, len(due))])
+	began := w.p.Now()
+	due := w.due(began)
+	return w.deliver(ctx, due[:min(declareBatch, len(due))], func() bool { return w.p.Now().Sub(began) >= sendSpan })
 }
 
 // confirm asks central about packets whose fate it has not told for long.
@@ -632,7 +664,7 @@ func (w *Worker) confirm(ctx context.Context) error {
 	open := slices.DeleteFunc(w.p.Outbox.List(), func(e outbox.Entry) bool {
 		return e.State != outbox.Stored || e.Fault != "" || now.Sub(e.StoredAt) < confirmAfter
 	})
-	if err := w.deliver(ctx, open); err != nil {
+	if err := w.deliver(ctx, open, whole); err != nil {
 		return err
 	}
 	w.confirmNext = now.Add(confirmAfter)
@@ -649,14 +681,18 @@ func (w *Worker) reassure(ctx context.Context) error {
 	if err := w.eraseAgain(); err != nil {
 		return err
 	}
-	if err := w.deliver(ctx, here); err != nil {
+	if err := w.deliver(ctx, here, whole); err != nil {
 		return err
 	}
 	return w.pullRoster(ctx, 0)
 }
 
-// deliver brings packets to central, in declarations of declareBatch.
-func (w *Worker) deliver(ctx context.Context, packets []outbox.Entry) error {
+// whole lets a delivery run to its end.
+func whole() bool { return false }
+
+// deliver brings packets to central, in declarations of declareBatch, until
+// enough is true after one of them.
+func (w *Worker) deliver(ctx context.Context, packets []outbox.Entry, enough func() bool) error {
 	for batch := range slices.Chunk(packets, declareBatch) {
 		results, err := w.declare(ctx, batch)
 		if err != nil {
@@ -665,6 +701,9 @@ func (w *Worker) deliver(ctx context.Context, packets []outbox.Entry) error {
 		for _, r := range results {
 			if err := w.settle(ctx, r.entry, r.said); err != nil {
 				return err
+			}
+			if enough() {
+				return nil
 			}
 		}
 	}
