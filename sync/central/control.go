@@ -195,6 +195,12 @@ func (s *Server) controlHandler() http.Handler {
 		}
 		return s.ImportRoster(r.Context(), r.URL.Query().Get("batch"), data, actorCLI)
 	})
+	handle("GET /provisional", func(r *http.Request) (any, error) {
+		return s.Provisionals(r.Context(), r.URL.Query().Get("batch"))
+	})
+	handle("POST /provisional", func(r *http.Request) (any, error) {
+		return struct{}{}, s.DecideProvisional(r.Context(), r.FormValue("student"), r.FormValue("decision"), r.FormValue("into"), actorCLI)
+	})
 	handle("GET /stats", func(r *http.Request) (any, error) { return s.Stats(r.Context()) })
 	handle("GET /stations", func(r *http.Request) (any, error) {
 		sts, err := s.Stations(r.Context())

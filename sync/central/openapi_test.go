@@ -81,7 +81,7 @@ var goTypes = map[string]any{
 	"Enrolled": wire.Enrolled{}, "RosterDelta": wire.RosterDelta{}, "Declared": wire.Declared{}, "DeclareRequest": wire.DeclareRequest{},
 	"DeclareResult": wire.DeclareResult{}, "DeclareResponse": wire.DeclareResponse{}, "Progress": wire.Progress{}, "Ack": wire.Ack{},
 	"Verdict": wire.Verdict{}, "Verdicts": wire.Verdicts{}, "ClaimState": wire.ClaimState{}, "Heartbeat": wire.Heartbeat{}, "Hello": wire.Hello{}, "Recipients": wire.Recipients{},
-	"EraseRequest": wire.EraseRequest{}, "Erased": wire.Erased{},
+	"Provisional": wire.Provisional{}, "EraseRequest": wire.EraseRequest{}, "Erased": wire.Erased{},
 }
 
 func TestSchemasAreTheTypes(t *testing.T) {

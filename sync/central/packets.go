@@ -42,6 +42,7 @@ const (
 	FlagRemoved       = "student_removed"     // no longer in the roster
 	FlagInfo          = "info_flagged"        // the student said that the record is wrong
 	FlagPayment       = "payment_unconfirmed" // the station says paid, central has no such order
+	FlagProvisional   = "provisional"         // the student is on no roster: central decides
 )
 
 // maxPicturePixels refuses decompression bombs: four times a 12-megapixel camera.
@@ -364,6 +365,9 @@ func (s *Server) place(tx *bolt.Tx, st Station, c *packet.Contents) (row student
 		return row, refusedBatch, nil
 	}
 	row, err = s.student(tx, m.Student.Ref)
+	if errors.Is(err, ErrNotFound) && m.Student.Provisional != nil {
+		return s.placeProvisional(tx, st, m)
+	}
 	if errors.Is(err, ErrNotFound) || err == nil && row.Batch != m.Batch {
 		return row, refusedStudent, nil
 	}
@@ -412,6 +416,12 @@ func (s *Server) admit(tx *bolt.Tx, p Packet, c *packet.Contents, row studentRow
 	p.State = wire.VerdictInReview
 	if err := s.joinClaim(tx, &p); err != nil {
 		return err
+	}
+	if row.Provisional {
+		p.Flags = append(p.Flags, FlagProvisional)
+		if p.Held == "" {
+			p.Held = FlagProvisional
+		}
 	}
 	if _, err := s.recordAck(tx, p); err != nil {
 		return err
@@ -684,6 +694,13 @@ func (s *Server) Release(ctx context.Context, packetID, reviewer string) error {
 		}
 		if p.Held == "" {
 			return fmt.Errorf("%w: the photo is not held", ErrState)
+		}
+		row, err := s.student(tx, p.StudentRef)
+		if err != nil {
+			return err
+		}
+		if row.Provisional {
+			return fmt.Errorf("%w: the student is provisional, which is decided first", ErrHeld)
 		}
 		p.Flags = append(p.Flags, p.Held) // it stays visible
 		p.Held = ""

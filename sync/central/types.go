@@ -247,6 +247,7 @@ const (
 	reasonSuperseded = "superseded"     // a later packet replaces this one
 	reasonOtherKept  = "duplicate"      // of two photos the other was kept
 	reasonRequested  = "student_change" // the student asked for another photo
+	reasonNotListed  = "not_listed"     // a provisional student whom central refused
 )
 
 func reasonText(code string) (zh, en string) {
@@ -260,6 +261,8 @@ func reasonText(code string) (zh, en string) {
 		return "已由新的照片替代", "Replaced by a newer photo"
 	case reasonOtherKept:
 		return "同一学生有两张照片，已保留另一张", "Two photos of one student; the other was kept"
+	case reasonNotListed:
+		return "学校没有采纳名单外的登记，请联系学校", "The school did not take the student who was added at the desk; ask the school"
 	case reasonRequested:
 		return "已按本人申请退回，请重新拍摄", "Returned at the student's request"
 	}

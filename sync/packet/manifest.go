@@ -9,12 +9,14 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/yunzhao-station/yunzhao/sync/wire"
 )
 
 // Manifest says what the photos are and how they came to be. It is stored as
 // canonical JSON (see [Canonical]) inside the encrypted part. Times are RFC
 // 3339 in UTC. It names the student by central's opaque reference only: name
-// and document number stay in the roster.
+// and document number stay in the roster, but for a student who is on none.
 type Manifest struct {
 	// Filled in by Seal, equal to the header, checked by Open.
 	Version    int       `json:"version"`
@@ -57,6 +59,9 @@ type Student struct {
 	Ref          string `json:"ref"`
 	IdentifiedBy string `json:"identified_by"`          // keypad, wedge, camera, phone, class (called from the class list)
 	InfoFlagged  bool   `json:"info_flagged,omitempty"` // the student said that the record is wrong
+	// Provisional is who the student is, where no roster says so: the one place in
+	// a packet with a name and a number, inside its encrypted part.
+	Provisional *wire.Provisional `json:"provisional,omitempty"`
 }
 
 // Claim is the QR shown in this session.

@@ -84,9 +84,10 @@ type Store struct {
 	mu       sync.RWMutex // guards what follows, and is held for memory only
 	data     *snapshot
 	found    index
-	nextPage uint64           // cursor of staging, 0 = none
-	local    map[string]Local // batch + "/" + ref
-	roll     roll             // of the classes that are called
+	nextPage uint64                      // cursor of staging, 0 = none
+	local    map[string]Local            // batch + "/" + ref
+	roll     roll                        // of the classes that are called
+	added    map[string]wire.Provisional // ref → whom staff added; written under applying
 }
 
 // snapshot is the roster as of one cursor. One that is in use never changes:
@@ -102,6 +103,7 @@ type index struct {
 	byNumber map[string][]*wire.Student // normalised document and student numbers
 	names    names
 	batches  map[string]wire.Batch
+	students map[string]*wire.Student // everybody: the list's and whom staff added
 	classes  []Class
 	members  map[Class][]*wire.Student
 }
@@ -126,6 +128,9 @@ func Open(dir string, sealer Sealer) (*Store, error) {
 	if err := s.load(fileRoll, &s.roll); err != nil {
 		return nil, err
 	}
+	if err := s.load(fileAdded, &s.added); err != nil {
+		return nil, err
+	}
 	if s.data.Students == nil {
 		s.data.Students = map[string]*wire.Student{}
 	}
@@ -143,13 +148,14 @@ func Open(dir string, sealer Sealer) (*Store, error) {
 		return nil, err
 	}
 	shareStrings(maps.Values(s.data.Students))
-	s.found = buildIndex(s.data)
+	s.added = stillAdded(s.added, s.data)
+	s.found = buildIndex(s.data, s.added)
 	return s, nil
 }
 
 // sweep removes the temporary files of writes that a crash cut short.
 func (s *Store) sweep() error {
-	for _, name := range []string{fileRoster, fileState, fileRoll} {
+	for _, name := range []string{fileRoster, fileState, fileRoll, fileAdded} {
 		left, err := filepath.Glob(filepath.Join(s.dir, "."+name+".*.tmp"))
 		if err != nil {
 			return fmt.Errorf("roster: open: %w", err)
@@ -213,17 +219,26 @@ func shareStrings(students func(yield func(*wire.Student) bool)) {
 	}
 }
 
-func buildIndex(d *snapshot) index {
-	x := index{
-		byNumber: make(map[string][]*wire.Student, 2*len(d.Students)),
-		batches:  make(map[string]wire.Batch, len(d.Batches)),
-		names:    buildNames(d.Students),
+func buildIndex(d *snapshot, added map[string]wire.Provisional) index {
+	students := d.Students
+	if len(added) > 0 {
+		students = maps.Clone(students)
+		for ref, p := range added {
+			st := p.Student()
+			students[ref] = &st
+		}
 	}
-	x.classes, x.members = buildClasses(d.Students)
+	x := index{
+		byNumber: make(map[string][]*wire.Student, 2*len(students)),
+		batches:  make(map[string]wire.Batch, len(d.Batches)),
+		names:    buildNames(students),
+		students: students,
+	}
+	x.classes, x.members = buildClasses(students)
 	for _, b := range d.Batches {
 		x.batches[b.ID] = b
 	}
-	for _, p := range d.Students {
+	for _, p := range students {
 		doc, no := Normalise(p.IDNumber), Normalise(p.StudentNo)
 		if doc != "" {
 			x.byNumber[doc] = append(x.byNumber[doc], p)
@@ -303,11 +318,14 @@ func (s *Store) Apply(d wire.RosterDelta) error {
 			}
 		}
 	})
-	found := buildIndex(next)
 	s.staging = nil
+	// Whom central has now stays in the file until the next is added, or the next
+	// start: the same is left out there.
+	left := stillAdded(s.added, next)
+	found := buildIndex(next, left)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.data, s.found, s.nextPage = next, found, 0
+	s.data, s.found, s.added, s.nextPage = next, found, left, 0
 	return nil
 }
 
@@ -357,7 +375,7 @@ func (s *Store) Batches() []wire.Batch {
 func (s *Store) Student(ref string) (wire.Student, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if p := s.data.Students[ref]; p != nil {
+	if p := s.found.students[ref]; p != nil {
 		return *p, nil
 	}
 	return wire.Student{}, ErrUnknown

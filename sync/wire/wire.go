@@ -136,18 +136,21 @@ const (
 
 // Student is one row of a roster.
 type Student struct {
-	Ref       string       `json:"ref"` // opaque id, unique in central, never a document number
-	Batch     string       `json:"batch"`
-	Name      string       `json:"name"`
-	IDType    IDType       `json:"id_type"`
-	IDNumber  string       `json:"id_number"`
-	StudentNo string       `json:"student_no"` // student or exam number
-	School    string       `json:"school"`
-	Level     string       `json:"level"` // 本科, 硕士 …
-	Major     string       `json:"major"`
-	College   string       `json:"college,omitempty"` // 学院, "" = not known
-	Class     string       `json:"class,omitempty"`   // 班级, as the college calls it; "" = not known
-	Payment   PaymentState `json:"payment"`
+	Ref       string `json:"ref"` // opaque id, unique in central, never a document number
+	Batch     string `json:"batch"`
+	Name      string `json:"name"`
+	IDType    IDType `json:"id_type"`
+	IDNumber  string `json:"id_number"`
+	StudentNo string `json:"student_no"` // student or exam number
+	School    string `json:"school"`
+	Level     string `json:"level"` // 本科, 硕士 …
+	Major     string `json:"major"`
+	College   string `json:"college,omitempty"` // 学院, "" = not known
+	Class     string `json:"class,omitempty"`   // 班级, as the college calls it; "" = not known
+	// Provisional: staff of a station added this student, and central has not
+	// decided yet whether to take them.
+	Provisional bool         `json:"provisional,omitempty"`
+	Payment     PaymentState `json:"payment"`
 	// Capture is where this student's photo stands at central: "", "in_review", "approved", "rejected".
 	Capture string `json:"capture"`
 }

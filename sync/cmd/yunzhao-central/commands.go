@@ -32,6 +32,7 @@ type commands struct {
 	User           userCmd          `cmd:"" help:"用户 Users of the web pages."`
 	Station        stationCmd       `cmd:"" help:"站点 Stations."`
 	ImportRoster   importCmd        `cmd:"" help:"导入学籍名单 Import a roster from a CSV or XLSX file."`
+	Provisional    provisionalCmd   `cmd:"" help:"名单外学生 Students whom a desk added: list them and decide."`
 	Stats          statsCmd         `cmd:"" help:"统计 Count batches, students, stations and packets."`
 	Export         exportCmd        `cmd:"" help:"导出审核通过的标准照与清单 Write the approved portraits of a batch and a list of them."`
 	ExportPortrait portraitCmd      `cmd:"" help:"导出一张标准照 Write the portrait of a packet to a file."`
