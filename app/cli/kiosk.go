@@ -67,7 +67,7 @@ func (c KioskCmd) arguments() []string {
 
 // beat tells the watchdog, where there is one, that the window and the station's
 // loop come round.
-func beat(ctx context.Context, heart *watchdog.Heart, window *screen.Window, st *station.Station) {
+func beat(ctx context.Context, heart *watchdog.Heart, window front, st *station.Station) {
 	if heart == nil {
 		return
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"image"
 	"log/slog"
 	"net"
 	"net/http"
@@ -125,11 +124,10 @@ func (c RunCmd) run(s *streams, heart *watchdog.Heart) (again bool, err error) {
 
 	fyneApp := fyneapp.NewWithID(appID)
 	var st *station.Station
-	window, err := screen.New(fyneApp, screen.Options{
-		Size: image.Pt(cfg.Screen.Width, cfg.Screen.Height), Fullscreen: cfg.Screen.Fullscreen,
+	window, err := openFront(ctx, fyneApp, cfg.Screen, screen.Options{
 		ShutterKey: cfg.Capture.ShutterKey, OperatorKey: cfg.Operator.Key, Corner: cfg.Operator.Corner,
 		OnIntent: func(in booth.Intent) { st.Send(in) },
-	})
+	}, log)
 	if err != nil {
 		return false, fmt.Errorf("window: %w", err)
 	}
@@ -208,7 +206,7 @@ func listen(ctx context.Context, cfg config.Sound, log *slog.Logger) station.Lis
 }
 
 // targets lists what is on the window in the driver's words.
-func targets(w *screen.Window) []remote.Target {
+func targets(w front) []remote.Target {
 	list := w.Targets()
 	out := make([]remote.Target, len(list))
 	for i, t := range list {

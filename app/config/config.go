@@ -57,6 +57,11 @@ type Screen struct {
 	Fullscreen bool   `toml:"fullscreen"`
 	Width      int    `toml:"width"`  // pixels, when not full screen
 	Height     int    `toml:"height"` // pixels, when not full screen
+	// Displays is 2 where the student and staff have a monitor each: one shows the
+	// mirror, the other the console.
+	Displays       int    `toml:"displays"`
+	StudentMonitor string `toml:"student_monitor"` // by xrandr's name, such as "HDMI-1"; "" = not the primary one
+	ConsoleMonitor string `toml:"console_monitor"` // likewise; "" = the primary one
 }
 
 // Times are the patience of each screen and the countdown, in seconds.
@@ -105,7 +110,7 @@ func Default() Config {
 	return Config{
 		Station: Station{Name: "云照站"},
 		Camera:  Camera{Device: "auto", PlateFrames: 12},
-		Screen:  Screen{Language: "zh", Fullscreen: false, Width: 1280, Height: 800},
+		Screen:  Screen{Language: "zh", Fullscreen: false, Width: 1280, Height: 800, Displays: 1},
 		Times:   Times{Identify: 90, Read: 120, Pose: 180, Decide: 180, Done: 25, Countdown: 3},
 		Capture: Capture{Auto: true, Burst: 5, Lens: "above"},
 		Sound:   Sound{Mode: "auto", Voice: true, Volume: 70},
@@ -161,6 +166,9 @@ func (c Config) Validate() error {
 	})
 	if d := c.Camera.Device; d != "auto" && d != "scene" && !strings.HasPrefix(d, "usb:") && !strings.HasPrefix(d, "bus:") {
 		errs = append(errs, errors.New(`camera.device: must be "auto", "scene" or a camera identity`))
+	}
+	if n := c.Screen.StudentMonitor; n != "" && n == c.Screen.ConsoleMonitor {
+		errs = append(errs, fmt.Errorf("screen.console_monitor = %q: screen.student_monitor has it already", n))
 	}
 	if p := c.Central.PinSHA256; p != "" && (len(p) != 64 || strings.Trim(strings.ToLower(p), "0123456789abcdef") != "") {
 		errs = append(errs, errors.New("central.pin_sha256: must be 64 hex digits or empty"))

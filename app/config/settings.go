@@ -100,6 +100,21 @@ var settings = []Setting{
 		About: Text{"只在不是全屏时有用。", "Only when not in full screen."},
 	},
 	{
+		Key: "screen.displays", Kind: KindNumber, Min: 1, Max: 2, Own: true,
+		Name:  Text{"几个显示器", "Displays"},
+		About: Text{"2：学生一个屏，工作人员一个操作台；拔掉一个，另一个接着用。", "2: one for the student, a console for the staff; when one goes, the other serves everybody."},
+	},
+	{
+		Key: "screen.student_monitor", Kind: KindText, Min: 0, Max: 64, Own: true,
+		Name:  Text{"学生屏的名字", "The student's monitor"},
+		About: Text{"xrandr 里的名字，如 HDMI-1；空着就用不是主屏的那个。", "As xrandr calls it, such as HDMI-1; empty: the one that is not primary."},
+	},
+	{
+		Key: "screen.console_monitor", Kind: KindText, Min: 0, Max: 64, Own: true,
+		Name:  Text{"操作台屏的名字", "The console's monitor"},
+		About: Text{"同上；空着就用主屏。", "Likewise; empty: the primary one."},
+	},
+	{
 		Key: "capture.auto", Kind: KindFlag,
 		Name:  Text{"全部合格就自动拍", "Take the photo by itself"},
 		About: Text{"实时检查全部合格一秒后自动倒计时；学生仍可选“我自己按”。", "The countdown starts once every live check has held for a second; students may still press the button themselves."},

@@ -9,8 +9,12 @@ type banner struct {
 	text pair
 }
 
+// banner makes one; icon "" is the level's own.
 func (p *page) banner(level booth.Level, icon string, size, second float32) banner {
 	tn := toneOf(level)
+	if icon == "" {
+		icon = tn.icon
+	}
 	return banner{p.panel(tn.ground, tn.text), p.sign(icon, tn.text), p.pair(size, second, true, tn.text, tn.text)}
 }
 

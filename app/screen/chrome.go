@@ -209,11 +209,13 @@ func (c *chrome) update(v booth.View, s screen) {
 	c.view = v
 	at := stepOf(v.State)
 	faulty := v.Fault != nil
-	c.name.set("云照站")
-	if c.ui.lang == booth.EN {
-		c.name.set("Yunzhao")
+	console := c.ui.role == RoleConsole
+	name := booth.Text{ZH: "云照站", EN: "Yunzhao"}
+	if console {
+		name = booth.Text{ZH: "云照站 操作台", EN: "Yunzhao console"}
 	}
-	c.show.steps = at >= 0 && !faulty && v.State != booth.Countdown && v.State != booth.Framing
+	c.name.set(name.In(c.ui.lang))
+	c.show.steps = at >= 0 && !faulty && (console || v.State != booth.Countdown && v.State != booth.Framing)
 	for i := range c.steps {
 		st := &c.steps[i]
 		first, _ := c.ui.both(stepNames[i])
@@ -237,7 +239,7 @@ func (c *chrome) update(v booth.View, s screen) {
 		}
 		setVisible(st.dot.bg, c.show.steps)
 	}
-	look := (v.State == booth.Countdown || v.State == booth.Framing) && !faulty
+	look := (v.State == booth.Countdown || v.State == booth.Framing) && !faulty && !console
 	setVisible(c.look.bg.bg, look)
 	setVisible(c.look.sign.img, look)
 	c.look.text.set("")
@@ -267,12 +269,12 @@ func (c *chrome) update(v booth.View, s screen) {
 	setVisible(c.leave, visiting(v.State) && !faulty)
 
 	whose := whoseVisit(v, c.ui.lang)
-	setVisible(c.mine, whose != "" && !faulty)
+	setVisible(c.mine, whose != "" && !faulty && !console) // the console has a card of the student
 	c.mine.plain(whose, "")
 
 	title := s.base().titleText
 	stand := standing(v)
-	c.show.toast = v.Toast != nil || stand != nil || v.Warning && !v.Deadline.IsZero()
+	c.show.toast = telling(v)
 	c.show.title = title != (booth.Text{}) && !c.show.toast
 	c.title.set(c.ui, booth.Text{})
 	if c.show.title {
@@ -304,6 +306,9 @@ func (c *chrome) update(v booth.View, s screen) {
 			icon = tn.icon
 		}
 		words := l.Text.In(c.ui.lang)
+		if c.ui.students() { // they are the console's
+			words = ""
+		}
 		c.lamps[i].sign.set(icon, tn.text)
 		c.lamps[i].text.set(words)
 		c.lamps[i].text.colour = tn.text
@@ -311,13 +316,18 @@ func (c *chrome) update(v booth.View, s screen) {
 	}
 	c.retakes.set("")
 	// Beside the next student there is no room for them.
-	if n := len(v.Retakes); n > 0 && v.State != booth.Idle && (v.Next == nil || v.Student == nil) {
+	if n := len(v.Retakes); n > 0 && v.State != booth.Idle && c.ui.role == RoleShared && (v.Next == nil || v.Student == nil) {
 		c.retakes.set(booth.Text{ZH: fmt.Sprintf("待重拍 %d 人", n), EN: fmt.Sprintf("%d to retake", n)}.In(c.ui.lang))
 	}
 	c.next.set("")
-	if v.Next != nil {
+	if v.Next != nil && c.ui.role == RoleShared {
 		c.next.set(booth.Text{ZH: "下一位 " + v.Next.NameMasked, EN: "Next: " + v.Next.NameMasked}.In(c.ui.lang))
 	}
+}
+
+// telling says whether a line stands in the title row.
+func telling(v booth.View) bool {
+	return v.Toast != nil || standing(v) != nil || v.Warning && !v.Deadline.IsZero()
 }
 
 func onlyIf(on bool, s string) string {

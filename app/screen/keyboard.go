@@ -104,7 +104,7 @@ func (w *Window) typedRune(r rune) {
 			w.press()
 		}
 	case booth.Locked:
-		if locked, ok := w.screens[booth.Locked].(*locked); ok && r >= '0' && r <= '9' {
+		if locked, ok := w.locked.(*locked); ok && r >= '0' && r <= '9' {
 			locked.pad.digit(r)
 		}
 	}

@@ -23,6 +23,7 @@ type ui struct {
 	tall  bool    // portrait window
 	lang  booth.Lang
 	large bool // large-text mode: every text that has the room is drawn larger
+	role  Role // whom the window is for
 	clock func() time.Time
 	send  func(booth.Intent)
 

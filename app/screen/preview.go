@@ -38,6 +38,20 @@ type Preview struct {
 	aspect  atomic.Uint64 // width<<32 | height of the frame on the screen
 	size    atomic.Uint64 // the same of the room there is
 	reshape func()        // the first frame, or one of a new shape; interface goroutine
+
+	twins []twin // further places that show the very same picture; interface goroutine
+}
+
+// twin is another place where a preview's frames are shown.
+type twin struct {
+	img     *canvas.Image
+	reshape func()
+}
+
+// also shows every frame in img too: the same picture, neither decoded nor copied
+// again. reshape is told as the preview's own is. Interface goroutine.
+func (p *Preview) also(img *canvas.Image, reshape func()) {
+	p.twins = append(p.twins, twin{img, reshape})
 }
 
 func newPreview() *Preview {
@@ -131,6 +145,15 @@ func (p *Preview) flip() {
 	if (reshaped || revealed) && p.reshape != nil {
 		p.reshape()
 	}
+	for _, t := range p.twins {
+		t.img.Image = next
+		revealed := !t.img.Visible()
+		setVisible(t.img, true)
+		t.img.Refresh()
+		if reshaped || revealed {
+			t.reshape()
+		}
+	}
 }
 
 // Shown is the sequence number of the frame on the screen; 0 = none.
@@ -186,10 +209,20 @@ func (p *Preview) Clear() {
 	p.shown.Store(0)
 	p.aspect.Store(0)
 	if p.img.Image != nil {
-		p.img.Image = nil
-		setVisible(p.img, false)
-		p.img.Refresh()
+		blank(p.img)
 	}
+	for _, t := range p.twins {
+		if t.img.Image != nil {
+			blank(t.img)
+		}
+	}
+}
+
+// blank takes the picture off the screen.
+func blank(img *canvas.Image) {
+	img.Image = nil
+	setVisible(img, false)
+	img.Refresh()
 }
 
 // follow freezes the picture from the shot on, so that what is seen is the frame

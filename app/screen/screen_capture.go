@@ -155,7 +155,7 @@ func (s *capture) update(v booth.View) {
 	s.shown = 0
 	s.listTx.set(s.ui, booth.Text{ZH: "实时检查", EN: "Live checks"})
 	for i, c := range s.checks {
-		on := i < len(v.Live.Checks)
+		on := i < len(v.Live.Checks) && !s.ui.students() // one hint; the console has the list
 		setVisible(c.icon.img, on)
 		c.text.set("")
 		c.val.set("")

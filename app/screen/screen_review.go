@@ -2,6 +2,7 @@ package screen
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
 )
@@ -142,6 +143,8 @@ func (s *review) update(v booth.View) {
 		level, words = booth.Bad, booth.Text{ZH: "没有做成标准照，请重拍", EN: "No photo could be made: please retake"}
 	case shot.Verdict == "fail":
 		level, words = booth.Bad, booth.Text{ZH: fmt.Sprintf("%d 项不合格，请重拍", failed), EN: fmt.Sprintf("Rules not met: %d. Please retake", failed)}
+	case s.ui.students() && len(shot.ManualAsk) > 0 && !shot.ManualOK:
+		level, words = booth.Note, booth.Text{ZH: "合格，请等工作人员确认", EN: "Meets the rules; the staff are confirming"}
 	case shot.Verdict == "warn":
 		level, words = booth.Warn, booth.Text{ZH: fmt.Sprintf("%d 项需要留意", warned), EN: fmt.Sprintf("Points to look at: %d", warned)}
 	}
@@ -152,6 +155,10 @@ func (s *review) update(v booth.View) {
 	s.verTx.set(s.ui, words)
 
 	order := ranked(shot.Checks)
+	if s.ui.students() { // what to do about it; the figures are on the console
+		order = slices.DeleteFunc(order, func(c booth.CheckLine) bool { return c.Status == "pass" })
+		s.fine = 0
+	}
 	s.shown = min(len(order), maxChecks)
 	s.extra = len(order) - s.shown
 	for i, r := range s.rows {
@@ -171,11 +178,13 @@ func (s *review) update(v booth.View) {
 			line, r.text.colour = c.Message, t.text
 		}
 		r.text.set(line.In(s.ui.lang))
-		r.val.set(c.Value)
+		if !s.ui.students() {
+			r.val.set(c.Value)
+		}
 	}
 	s.updateBurst(shot)
 
-	s.asks = len(shot.ManualAsk) > 0
+	s.asks = len(shot.ManualAsk) > 0 && !s.ui.students()
 	setVisible(s.ask.bg, s.asks)
 	setVisible(s.manual, s.asks)
 	s.askTx.set(s.ui, booth.Text{})

@@ -20,12 +20,18 @@ func whoseVisit(v booth.View, lang booth.Lang) string {
 	}
 	tail := []rune(v.Student.NumberMasked)
 	tail = tail[max(0, len(tail)-4):]
-	name := []rune(v.Student.NameMasked)
-	const most = 5 // names in Latin letters go on and on
+	return shortName(v.Student.NameMasked) + " " + string(tail) + booth.Text{ZH: " 不是我", EN: " Not me"}.In(lang)
+}
+
+// shortName is enough of a masked name to tell people apart by: names in Latin
+// letters go on and on.
+func shortName(masked string) string {
+	const most = 5
+	name := []rune(masked)
 	if len(name) > most {
 		name = append(name[:most], '…')
 	}
-	return string(name) + " " + string(tail) + booth.Text{ZH: " 不是我", EN: " Not me"}.In(lang)
+	return string(name)
 }
 
 // notMe asks whether the person before the screen is really somebody else.

@@ -25,6 +25,8 @@ type Options struct {
 	OnIntent   func(booth.Intent) // required; called on the interface goroutine, so it must not block
 	Clock      func() time.Time   // for debouncing and scanner bursts; nil = time.Now
 	Title      string             // of the window, for window managers; "" = the product's name
+	Role       Role               // whom the window is for; RoleShared where there is one
+	Position   *image.Point       // of the window's corner on the desktop, in pixels; nil = where the window manager wants it
 	// ShutterKey takes the photo beside the space bar: a pedal's or a remote's,
 	// by the names of the settings ("page-down", "f9", …); "" = none.
 	ShutterKey string
@@ -37,19 +39,24 @@ type Options struct {
 // minSide is the smallest window side at which a finger can hit every key.
 const minSide = 600
 
-// Window is the booth's one window.
+// Window is the booth's window, or one of its two.
 type Window struct {
 	win     fyne.Window
 	ui      *ui
 	content *fyne.Container
+	layers  *fyne.Container // the screens, one upon the other
 	chrome  *chrome
 	ask     *ask
 	screens map[booth.State]screen
 	fault   screen
+	waiting screen // the student's while staff are at work
+	locked  screen
+	console screen
 	// operator covers every other screen; corner says whether its name opens it.
 	operator *operatorPage
 	staff    map[booth.StaffPage]screen // the staff's pages beside their home
 	corner   bool
+	peer     *Window // the other of two; keys for staff's pages go to the console
 	all      []screen
 	current  screen
 	keys     keyboard
@@ -60,6 +67,8 @@ type Window struct {
 	preview     *Preview
 	feeding     atomic.Pointer[Preview] // the one of them that is on the screen
 	size        fyne.Size
+	at          image.Point // of its corner on the desktop, as asked for
+	full        bool        // covers its monitor
 
 	view    booth.View // last applied; interface goroutine only
 	session string
@@ -94,7 +103,7 @@ func New(app fyne.App, opts Options) (_ *Window, err error) {
 		opts.Title = "云照站 Yunzhao Station"
 	}
 	app.Settings().SetTheme(Theme{})
-	u := &ui{k: 1, pixelsPer: 1, lang: booth.ZH, clock: opts.Clock, send: opts.OnIntent}
+	u := &ui{k: 1, pixelsPer: 1, lang: booth.ZH, clock: opts.Clock, send: opts.OnIntent, role: opts.Role}
 	w := &Window{win: app.NewWindow(opts.Title), ui: u, size: size}
 	w.preview, u.aim = newPreview(), newPreview()
 	w.feeding.Store(w.preview)
@@ -106,35 +115,11 @@ func New(app fyne.App, opts Options) (_ *Window, err error) {
 		return nil, fmt.Errorf("make the booth's window: %w", err)
 	}
 
-	capture := newCapture(u, w.preview)
-	eligible := newEligible(u)
-	sealing := newSealing(u)
-	w.fault = newFault(u)
-	w.operator = newOperatorPage(u)
-	w.staff = map[booth.StaffPage]screen{booth.PageMenu: newStaffMenu(u)}
-	for _, e := range staffEntries() {
-		w.staff[e.page] = e.make(u)
-	}
 	w.corner = opts.Corner
 	u.rearrange = w.arrange
 	u.after = func(d time.Duration, f func()) { time.AfterFunc(d, func() { fyne.Do(f) }) }
-	w.screens = map[booth.State]screen{
-		booth.Locked:        newLocked(u),
-		booth.Idle:          newIdle(u),
-		booth.Identify:      newIdentify(u),
-		booth.Eligible:      eligible,
-		booth.Consent:       newConsent(u),
-		booth.Guide:         newGuide(u),
-		booth.Framing:       capture,
-		booth.Countdown:     capture,
-		booth.Shot:          capture,
-		booth.Standardising: capture,
-		booth.Review:        newReview(u),
-		booth.Confirm:       newConfirm(u),
-		booth.Sealing:       sealing,
-		booth.Done:          newDone(u),
-		booth.Abandoned:     newAbandoned(u),
-	}
+	w.screens = map[booth.State]screen{}
+	w.layers = container.New(fill{})
 	w.chrome = newChrome(u)
 	w.ask = newAsk(u, func() { w.refreshTargets() })
 	w.chrome.onLeave = func() { w.ask.leave(); w.arrange() }
@@ -147,38 +132,27 @@ func New(app fyne.App, opts Options) (_ *Window, err error) {
 		}
 	})
 	w.content = container.New(fill{resized: w.resized}, ground)
-	seen := map[screen]bool{}
-	for _, state := range states {
-		s := w.screens[state]
-		if !seen[s] {
-			seen[s] = true
-			w.all = append(w.all, s)
-		}
-	}
-	w.all = append(w.all, w.fault, w.operator, w.staff[booth.PageMenu])
-	for _, e := range staffEntries() {
-		w.all = append(w.all, w.staff[e.page])
-	}
-	for _, s := range w.all {
-		s.base().root.Hide()
-		w.content.Add(s.base().root)
-	}
+	w.content.Add(w.layers)
+	w.build()
 	w.content.Add(w.chrome.root)
 	w.content.Add(w.ask.root)
 	w.win.SetPadded(false)
 	w.win.SetContent(w.content)
 	w.win.SetMaster()
 	w.win.Resize(size)
-	if opts.Fullscreen {
+	if opts.Position != nil {
+		w.put(*opts.Position)
+	}
+	if w.full = opts.Fullscreen; w.full {
 		w.win.SetFullScreen(true)
 	}
 	c := w.win.Canvas()
 	if keys, ok := c.(desktop.Canvas); ok {
-		keys.SetOnKeyDown(w.keyDown)
-		keys.SetOnKeyUp(w.keyUp)
+		keys.SetOnKeyDown(func(e *fyne.KeyEvent) { w.typist().keyDown(e) })
+		keys.SetOnKeyUp(func(e *fyne.KeyEvent) { w.typist().keyUp(e) })
 	}
-	c.SetOnTypedRune(w.typedRune)
-	c.SetOnTypedKey(w.typedKey)
+	c.SetOnTypedRune(func(r rune) { w.typist().typedRune(r) })
+	c.SetOnTypedKey(func(e *fyne.KeyEvent) { w.typist().typedKey(e) })
 	w.win.SetCloseIntercept(func() {}) // a kiosk's window is closed by its program, not by a key
 	return w, nil
 }
@@ -270,30 +244,20 @@ func (w *Window) apply(v booth.View) {
 		w.ask.close()
 	}
 	if (v.Operator == nil) != (w.view.Operator == nil) {
-		w.operator.forget()
+		if w.operator != nil {
+			w.operator.forget()
+		}
 		w.ask.close()
 		w.keys.reset()
 	}
 	w.view = v
-	next := w.screens[v.State]
-	if next == nil || v.Fault != nil {
-		next = w.fault
-	}
-	around := v
-	if v.Operator != nil {
-		next = w.operator
-		if p := w.staff[v.Operator.Page]; p != nil && v.Operator.Unlocked {
-			next = p
-		}
-		// The chrome shows nothing of the visit below.
-		around.State, around.Fault, around.Toast, around.Warning, around.Next = booth.Locked, nil, nil, false, nil
-	}
+	next, around := w.choose(v)
 	w.preview.follow(v)
 	next.update(v)
 	w.chrome.update(around, next)
-	setVisible(w.chrome.corner, w.corner && v.Operator == nil && v.State != booth.Locked)
+	setVisible(w.chrome.corner, w.corner && w.ui.role == RoleShared && v.Operator == nil && v.State != booth.Locked)
 	w.feeding.Store(w.preview)
-	if next == w.staff[booth.PageCamera] {
+	if w.aiming(next) {
 		w.feeding.Store(w.ui.aim)
 	}
 	if w.current != next {
@@ -311,6 +275,40 @@ func (w *Window) apply(v booth.View) {
 	}
 	w.arrange()
 }
+
+// put asks for a place of the window's corner on the desktop.
+func (w *Window) put(at image.Point) {
+	w.at = at
+	if win, ok := w.win.(desktop.Window); ok {
+		win.RequestPosition(at.X, at.Y)
+	}
+}
+
+// move asks for another monitor. Interface goroutine.
+func (w *Window) move(to image.Rectangle) {
+	if to.Min == w.at {
+		return
+	}
+	if w.full { // it fills the monitor that it stands on
+		w.win.SetFullScreen(false)
+	}
+	w.put(to.Min)
+	if w.full {
+		w.win.SetFullScreen(true)
+	}
+}
+
+// typist is the window that keys typed into this one are for: a PIN belongs to the
+// console, whichever of the two the window manager gave the keyboard to.
+func (w *Window) typist() *Window {
+	if w.peer != nil && w.ui.role == RoleStudent && (w.view.Operator != nil || w.view.State == booth.Locked) {
+		return w.peer
+	}
+	return w
+}
+
+// aiming tells whether s is the camera's page, which has a live picture of its own.
+func (w *Window) aiming(s screen) bool { return s != nil && s == w.staff[booth.PageCamera] }
 
 // resized is told by the toolkit that the window has a new size.
 func (w *Window) resized(size fyne.Size) {
