@@ -11,6 +11,10 @@ TAGS    := migrated_fynedo
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || sed -n 's/^ *Version *= *"\(.*\)"/\1/p' FyneApp.toml 2>/dev/null | head -n 1)
 MODULE  := github.com/yunzhao-station/yunzhao
 LDFLAGS := -s -w $(if $(VERSION),-X $(MODULE)/app/cli.Version=$(VERSION))
+# gocv binds all of OpenCV, of which the station uses three libraries; linked
+# plainly it would load the others too, with Qt, FFmpeg and GDAL below them: twice
+# the memory and four fifths of a start. lld forgets what nothing reaches.
+LINK    := -extldflags "-fuse-ld=lld -Wl,--gc-sections -Wl,--as-needed"
 CENTRAL_LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
 
 # Arguments for the program: make run ARGS="--simulated"
@@ -46,7 +50,7 @@ build: ## 编译到 bin/ / build bin/yunzhao and bin/yunzhao-central
 # Not files with dependencies: go build knows better what is out of date.
 .PHONY: binaries
 binaries:
-	$(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/yunzhao .
+	$(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS) $(LINK)' -o bin/yunzhao .
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(CENTRAL_LDFLAGS)' -o bin/yunzhao-central ./sync/cmd/yunzhao-central
 
 .PHONY: run

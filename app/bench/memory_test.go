@@ -88,7 +88,7 @@ func follow(run *exec.Cmd, output io.Reader, counts func(line string) bool) (w f
 func buildProgram(t *testing.T, dir string) string {
 	t.Helper()
 	program := filepath.Join(dir, "yunzhao")
-	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "migrated_fynedo", "-o", program, "../..")
+	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "migrated_fynedo", "-ldflags", `-extldflags "-fuse-ld=lld -Wl,--gc-sections -Wl,--as-needed"`, "-o", program, "../..")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the program: %v\n%s", err, out)
 	}

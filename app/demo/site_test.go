@@ -39,6 +39,9 @@ type built struct {
 	err            error
 }
 
+// linking is how the Makefile links the kiosk.
+const linking = `-extldflags "-fuse-ld=lld -Wl,--gc-sections -Wl,--as-needed"`
+
 // build makes the programs once, unless YUNZHAO_BIN and YUNZHAO_CENTRAL_BIN
 // name ones that are there.
 var build = sync.OnceValue(func() (b built) {
@@ -56,7 +59,7 @@ var build = sync.OnceValue(func() (b built) {
 	}
 	b.kiosk, b.central = filepath.Join(dir, "yunzhao"), filepath.Join(dir, "yunzhao-central")
 	for _, args := range [][]string{
-		{"build", "-tags", "migrated_fynedo", "-o", b.kiosk, "../.."},
+		{"build", "-tags", "migrated_fynedo", "-ldflags", linking, "-o", b.kiosk, "../.."},
 		{"build", "-o", b.central, "../../sync/cmd/yunzhao-central"},
 	} {
 		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
