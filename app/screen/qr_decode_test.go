@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -19,6 +20,7 @@ import (
 	"golang.org/x/image/math/f64"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
+	"github.com/yunzhao-station/yunzhao/pipeline/qr/zbar"
 	"github.com/yunzhao-station/yunzhao/sync/claim"
 )
 
@@ -69,7 +71,8 @@ func seen(screen image.Image, at image.Rectangle, angle, scale, sigma float64) *
 
 // TestTheClaimIsReadOffTheScreen renders the claim's screen with the longest
 // address there may be and reads the code off the picture, at the smallest
-// screen and a large one, near and far, blurred and turned. OpenCV's detector
+// screen and a large one, near and far, blurred and turned. Two decoders that
+// have nothing in common must read each of them: ZXing and ZBar. OpenCV's detector
 // must find it where it is; Debian's build of it decodes nothing (it comes
 // without quirc), and where another build does, what it decodes must agree.
 func TestTheClaimIsReadOffTheScreen(t *testing.T) {
@@ -84,6 +87,21 @@ func TestTheClaimIsReadOffTheScreen(t *testing.T) {
 	defer points.Close()
 	defer straight.Close()
 	decodes := false
+	second := func(t *testing.T, img *image.Gray) (text string, here bool) {
+		t.Helper()
+		texts, err := zbar.Read(t.Context(), img)
+		if errors.Is(err, zbar.ErrMissing) {
+			return "", false
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(texts, " "), true
+	}
+	readers := "ZXing and ZBar read"
+	if _, here := second(t, image.NewGray(image.Rect(0, 0, 8, 8))); !here {
+		readers = "ZXing alone reads" // zbarimg is not installed
+	}
 	for name, size := range testSizes {
 		if size.Width*size.Height > 2e6*1.1 {
 			continue // the same code, larger; a minute of work
@@ -114,6 +132,9 @@ func TestTheClaimIsReadOffTheScreen(t *testing.T) {
 						if err != nil || r.GetText() != url {
 							t.Errorf("%s: ZXing reads nothing: %v", what, err)
 						}
+						if text, here := second(t, img); here && text != url {
+							t.Errorf("%s: ZBar reads %q", what, text)
+						}
 						mat, err := gocv.NewMatFromBytes(img.Rect.Dy(), img.Rect.Dx(), gocv.MatTypeCV8U, img.Pix)
 						if err != nil {
 							t.Fatal(err)
@@ -136,7 +157,7 @@ func TestTheClaimIsReadOffTheScreen(t *testing.T) {
 			if found < tried/2 {
 				t.Errorf("OpenCV finds %d of %d", found, tried)
 			}
-			t.Logf("%d pixels a module; ZXing reads %d pictures, OpenCV finds %d", per, tried, found)
+			t.Logf("%d pixels a module; %s %d pictures, OpenCV finds %d", per, readers, tried, found)
 		})
 	}
 	t.Logf("this build of OpenCV decodes: %t", decodes)
