@@ -24,6 +24,7 @@ type front interface {
 	station.Window
 	Targets() []screen.Target
 	Responds(ctx context.Context) bool
+	Prepare(ctx context.Context)
 	ShowAndRun()
 	Close()
 }

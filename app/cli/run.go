@@ -166,6 +166,7 @@ func (c RunCmd) run(s *streams, heart *watchdog.Heart) (again bool, err error) {
 		} // else a signal, upon which the toolkit ends by itself, or the window is gone
 		ended <- err
 	}()
+	go window.Prepare(ctx)
 	beat(ctx, heart, window, st)
 	window.ShowAndRun() // until the window is closed or the station ended
 	stop()

@@ -45,8 +45,9 @@ type chrome struct {
 	retakes     badge
 	next        badge
 
-	look lookHere
-	view booth.View
+	look  lookHere
+	view  booth.View
+	space space // what the layout before left to the screens
 	show struct{ steps, title, toast bool }
 }
 

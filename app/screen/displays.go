@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"sync"
 	"sync/atomic"
 
 	"fyne.io/fyne/v2"
@@ -67,6 +68,14 @@ func (d *Displays) Close() {
 // Responds waits until the interface goroutine, which both windows share, has
 // come round; false when ctx ends before. Any goroutine but that one.
 func (d *Displays) Responds(ctx context.Context) bool { return d.student.Responds(ctx) }
+
+// Prepare is [Window.Prepare] of both.
+func (d *Displays) Prepare(ctx context.Context) {
+	var both sync.WaitGroup
+	both.Go(func() { d.student.Prepare(ctx) })
+	both.Go(func() { d.console.Prepare(ctx) })
+	both.Wait()
+}
 
 // Show makes v the visible view of both. Any goroutine; never blocks.
 func (d *Displays) Show(v booth.View) {

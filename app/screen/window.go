@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -76,6 +77,7 @@ type Window struct {
 	mu      sync.Mutex
 	next    *booth.View // newest not yet applied
 	pending atomic.Bool
+	stale   chan struct{} // gets one when screens are to be placed anew
 
 	targetMu sync.Mutex
 	targets  []Target
@@ -104,7 +106,7 @@ func New(app fyne.App, opts Options) (_ *Window, err error) {
 	}
 	app.Settings().SetTheme(Theme{})
 	u := &ui{k: 1, pixelsPer: 1, lang: booth.ZH, clock: opts.Clock, send: opts.OnIntent, role: opts.Role}
-	w := &Window{win: app.NewWindow(opts.Title), ui: u, size: size}
+	w := &Window{win: app.NewWindow(opts.Title), ui: u, size: size, stale: make(chan struct{}, 1)}
 	w.preview, u.aim = newPreview(), newPreview()
 	w.feeding.Store(w.preview)
 	w.keys = keyboard{clock: opts.Clock}
@@ -320,14 +322,46 @@ func (w *Window) resized(size fyne.Size) {
 	px, _ := w.win.Canvas().PixelCoordinateForPosition(fyne.NewPos(1000, 1000))
 	w.ui.pixelsPer = max(float32(px)/1000, 0.1)
 	w.ui.tall = size.Height > size.Width
-	// Every screen is placed now, so that the first student does not wait while
-	// its drawings are made for this size.
-	s := w.chrome.layout(w.area())
-	for _, scr := range w.all {
-		scr.layout(s)
-		scr.base().sharpen()
-	}
 	w.arrange()
+	select {
+	case w.stale <- struct{}{}:
+	default:
+	}
+}
+
+// Prepare places every screen for the window's size, one between two frames each,
+// after a start and whenever the size has changed: the window is there at once,
+// and no student waits while drawings are made. It returns when ctx ends; not for
+// the interface goroutine.
+func (w *Window) Prepare(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.stale:
+		}
+		more := make(chan bool, 1)
+		for i, on := 0, true; on; i++ {
+			fyne.Do(func() { more <- w.prepare(i) })
+			select {
+			case <-ctx.Done():
+				return
+			case on = <-more:
+			}
+		}
+	}
+}
+
+// prepare places the ith screen; false when there is none. Interface goroutine.
+func (w *Window) prepare(i int) bool {
+	if i >= len(w.all) {
+		return false
+	}
+	if s := w.all[i]; s != w.current {
+		s.layout(w.chrome.space)
+		s.base().sharpen()
+	}
+	return true
 }
 
 // area is the window in design units.
@@ -339,6 +373,7 @@ func (w *Window) area() rect {
 func (w *Window) arrange() {
 	window := w.area()
 	s := w.chrome.layout(window)
+	w.chrome.space = s
 	if w.current != nil {
 		w.current.layout(s)
 		w.current.base().sharpen()
