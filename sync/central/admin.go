@@ -248,7 +248,7 @@ func (s *Server) RevokeStation(ctx context.Context, id, actor string) error {
 		if st.Revoked() {
 			return nil
 		}
-		st.RevokedAt = s.now().UTC()
+		st.RevokedAt, st.RevokedBy = s.now().UTC(), actor
 		if err := putJSON(tx, bktStations, []byte(id), st); err != nil {
 			return err
 		}

@@ -103,6 +103,7 @@ type Station struct {
 	Software   string    `json:"software"`
 	EnrolledAt time.Time `json:"enrolled_at"`
 	RevokedAt  time.Time `json:"revoked_at,omitzero"`
+	RevokedBy  string    `json:"revoked_by,omitempty"`
 	SeenAt     time.Time `json:"seen_at,omitzero"`
 	Pending    int       `json:"pending"`
 	LastSeq    uint64    `json:"last_seq"`

@@ -30,12 +30,13 @@
   function look(pictures) {
     if (!pictures.length || !zoom.showModal) return;
     panes.textContent = "";
-    pictures.forEach(function (from) {
+    pictures.forEach(function (from, i) {
       var pane = document.createElement("div"), img = from.cloneNode();
       pane.className = "pane";
       pane.tabIndex = 0;
       pane.setAttribute("role", "region");
-      pane.setAttribute("aria-label", from.alt);
+      img.alt = i + 1 + " " + from.alt.split("，")[0];
+      pane.setAttribute("aria-label", img.alt);
       img.addEventListener("load", function () { size(by); });
       pane.appendChild(img);
       pane.addEventListener("scroll", function () {
