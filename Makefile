@@ -92,9 +92,9 @@ test-network: ## 断网、假门户、被杀的中心，一万多个照片包 / 
 	@.ci/network $(ARGS)
 
 .PHONY: test-pages
-test-pages: ## 中心的每个页面：无障碍（axe-core）与键盘审核 / central's pages: accessibility and the reviewer's keys
+test-pages: ## 中心的每个页面：无障碍（axe-core）与键盘审核 / central's pages: accessibility and the reviewer's keys (DOCS=1 draws those of docs/central.md)
 	@.ci/deps test
-	@.ci/pages
+	@YUNZHAO_DOCS=$(DOCS) .ci/pages
 
 .PHONY: check
 check: lint vuln test ## 格式、静态检查、漏洞与测试 / format, vet, lint, vulnerabilities and tests

@@ -16,7 +16,7 @@
 //
 // # Caveats
 //
-// One process, one directory: no replication. The roster is stored as the
-// school gave it, so the directory belongs on an encrypted disk; Open makes it
-// readable for its owner only.
+// One process, one directory: no replication. Students are encrypted at rest, but
+// the key lies in the same directory: a stolen disk is readable unless it is
+// encrypted itself. Open makes the directory readable for its owner only.
 package central

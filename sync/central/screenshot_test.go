@@ -84,10 +84,10 @@ type sight struct {
 	then []chromedp.Action[chromedp.Void]
 }
 
-// inDocs are the sights whose pictures are in docs/central.md.
-var inDocs = map[string]bool{
-	"phone-unpaid": true, "phone-review": true, "review": true, "review-zoom": true, "conflict": true,
-	"review-disputed": true, "exports": true, "refunds": true, "students": true, "stats": true,
+// inDocs names the pictures of docs/central.md, by sight.
+var inDocs = map[string]string{
+	"phone-unpaid": "pay", "phone-review": "phone", "review": "review", "review-zoom": "zoom", "conflict": "conflict",
+	"review-disputed": "disputed", "exports": "exports", "provisional": "provisional", "students": "students", "stats": "stats",
 }
 
 // typed fills a field and sends its form.
@@ -234,6 +234,10 @@ func tour(t *testing.T, w *world, visit func(sight)) (staff *browser, waiting []
 		}
 	}
 	onDeskThen("exports", "/admin/exports", "table")
+	stranger := stranger(DemoBatchPaid)
+	stranger.Name = w.student(refOf(studentA(11))).Name
+	k.send(k.seal(DemoBatchPaid+"/"+stranger.Ref, pictures, added(stranger)))
+	onDeskThen("provisional", "/admin/provisional", "img")
 	onDeskThen("refunds", "/admin/refunds", "h2")
 	must(t, w.s.PutRules(t.Context(), DemoBatchPaid, BatchRules{FourEyes: true}, "test"))
 	must(t, w.s.Approve(t.Context(), waiting[4], "anna"))
@@ -294,13 +298,13 @@ func (c *chrome) picture(t *testing.T, name string) {
 // document leaves a small picture for docs/central.md, if YUNZHAO_DOCS is set.
 func (c *chrome) document(t *testing.T, s sight) {
 	t.Helper()
-	if os.Getenv("YUNZHAO_DOCS") == "" || !inDocs[s.name] {
+	if os.Getenv("YUNZHAO_DOCS") == "" || inDocs[s.name] == "" {
 		return
 	}
 	const quality = 60
 	jpg, err := chromedp.Run(c.ctx, chromedp.FullScreenshot(quality))
 	must(t, err)
-	must(t, os.WriteFile(filepath.Join("../../docs/images", "central-"+s.name+".jpg"), jpg, 0o600))
+	must(t, os.WriteFile(filepath.Join("../../docs/images", "central-"+inDocs[s.name]+".jpg"), jpg, 0o644))
 }
 
 // shows waits until the review of a packet is on the screen and listens to keys.

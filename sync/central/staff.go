@@ -57,6 +57,8 @@ func (s *Server) staffRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /admin/students", s.staff(RoleAdmin, s.showStudents))
 	mux.HandleFunc("POST /admin/students/{ref}/remove", s.staff(RoleAdmin, s.postRemoveStudent))
 	mux.HandleFunc("POST /admin/students/{ref}/erase", s.staff(RoleAdmin, s.postEraseStudent))
+	mux.HandleFunc("GET /admin/provisional", s.staff(RoleAdmin, s.showProvisional))
+	mux.HandleFunc("POST /admin/provisional/{ref}", s.staff(RoleAdmin, s.postProvisional))
 	mux.HandleFunc("GET /admin/exports", s.staff(RoleAdmin, s.showExports))
 	mux.HandleFunc("POST /admin/exports", s.staff(RoleAdmin, s.postExport))
 	mux.HandleFunc("POST /admin/exports/{id}/decide", s.staff(RoleAdmin, s.postDecideExport))
