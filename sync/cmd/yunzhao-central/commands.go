@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -174,25 +173,6 @@ func (c *serveCmd) Run(e *env) (err error) {
 		return fmt.Errorf("requests did not finish: %w", err)
 	}
 	return nil
-}
-
-type codeCmd struct {
-	dataFlag
-	Batch []string `help:"批次 Batches the station serves; all when none is named."`
-	Days  int      `default:"7" help:"有效天数 Days until the code expires."`
-}
-
-// Run prints the code alone, so that a script can use it.
-func (c *codeCmd) Run(e *env) error {
-	return c.with(e, func(ctl *central.Control) error {
-		form := url.Values{"batch": c.Batch, "days": {strconv.Itoa(c.Days)}}
-		var code string
-		if err := ctl.Do(e.ctx, http.MethodPost, "/code", formType, []byte(form.Encode()), &code); err != nil {
-			return err
-		}
-		e.printf("%s\n", code)
-		return nil
-	})
 }
 
 type batchCmd struct {
