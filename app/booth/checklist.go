@@ -275,7 +275,7 @@ var startRemedies = map[string]remedy{
 		Text{},
 	},
 	"pin": {
-		Text{"请管理员退出云照站，用 yunzhao pin set 设置。", "Have an admin end the station and run yunzhao pin set."},
+		Text{"重新启动云照站，首次设置会引导管理员设 PIN；值守人员的用 yunzhao pin set。", "Start the station anew: the first set-up asks an admin for a PIN; operators' are set with yunzhao pin set."},
 		nil,
 		Text{},
 	},

@@ -90,6 +90,7 @@ type View struct {
 	Retakes     []RetakeItem  // rejected photos: recall these students
 	Operator    *OperatorView // covers everything; nil = closed
 	Locked      *LockedView   // what the lock screen says
+	Setup       *SetupView    // the first run covers everything; nil = it is over
 	Simulated   bool          // the camera is the simulated booth: say so plainly
 	Demo        bool          // demo data, embedded central: say so plainly
 }

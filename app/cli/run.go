@@ -113,6 +113,16 @@ func (c RunCmd) run(s *streams, heart *watchdog.Heart) (again bool, err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
+	if !c.Demo && c.Automation == "" {
+		switch over, err := setUp(ctx, heart, dir, cfg, log); {
+		case errors.Is(err, context.Canceled):
+			return false, nil
+		case err != nil && heart != nil:
+			return false, notStarted(ctx, heart, cfg, err)
+		case err != nil || over:
+			return over, err
+		}
+	}
 	parts, err := openParts(ctx, dir, cfg, c.Demo, log)
 	if err != nil && heart != nil {
 		return false, notStarted(ctx, heart, cfg, err)

@@ -73,6 +73,13 @@ func (w *Window) typedRune(r rune) {
 	if r != ' ' {
 		w.ui.unfocus() // typing goes on
 	}
+	if w.view.Setup != nil {
+		if t := w.typing(); t != nil {
+			t.add(r)
+			t.show()
+		}
+		return
+	}
 	if op := w.view.Operator; op != nil {
 		if !op.Unlocked && r >= '0' && r <= '9' {
 			w.operator.pad.digit(r)
@@ -120,6 +127,10 @@ func (w *Window) typing() *typer {
 
 // typedKey is the window's input of keys without a character.
 func (w *Window) typedKey(e *fyne.KeyEvent) {
+	if w.view.Setup != nil {
+		w.setupTyped(e)
+		return
+	}
 	if e.Name == w.operatorKey && w.operatorKey != "" {
 		if w.view.Operator == nil && w.ui.admitAction(w.ui.clock()) {
 			w.ui.send(booth.OpenOperator{})
@@ -154,6 +165,27 @@ func (w *Window) typedKey(e *fyne.KeyEvent) {
 		}
 		if w.ui.admitAction(w.ui.clock()) {
 			w.ui.send(booth.Back{})
+		}
+	}
+}
+
+// setupTyped is the keyboard during the first run.
+func (w *Window) setupTyped(e *fyne.KeyEvent) {
+	t := w.typing()
+	switch e.Name {
+	case fyne.KeyReturn, fyne.KeyEnter:
+		text, burst := w.keys.enter()
+		switch {
+		case burst && t == nil: // a scanner, where nothing is typed
+			w.ui.send(booth.Wedge{Text: text})
+		case !burst && w.pressFocus():
+		case !burst && t != nil && w.setup.act.Visible() && w.setup.act.enabled:
+			w.setup.act.Tapped(nil)
+		}
+	case fyne.KeyBackspace:
+		if t != nil {
+			t.erase()
+			t.show()
 		}
 	}
 }

@@ -33,6 +33,7 @@ type ui struct {
 	pixelsPer float32
 
 	aim     *Preview // the live picture of the camera's page
+	first   *Preview // and of the first run
 	lastTap time.Time
 
 	focus *button // where the keyboard is; nil until Tab is pressed

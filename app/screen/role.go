@@ -68,6 +68,10 @@ func (w *Window) build() {
 			w.stack(w.staff[e.page])
 		}
 	}
+	if u.role == RoleShared && w.setup == nil {
+		w.setup = newSetupPage(u)
+		w.stack(w.setup)
+	}
 	if u.role == RoleConsole && w.console == nil {
 		w.console = newConsole(u)
 		w.stack(w.console)
@@ -103,6 +107,9 @@ func (w *Window) choose(v booth.View) (next screen, around booth.View) {
 		around.State, around.Fault, around.Toast, around.Warning, around.Next = booth.Locked, nil, nil, false, nil
 	}
 	switch {
+	case v.Setup != nil && w.setup != nil:
+		quiet()
+		return w.setup, around
 	case w.ui.role == RoleStudent && (v.Operator != nil || v.State == booth.Locked):
 		quiet()
 		return w.waiting, around

@@ -52,6 +52,7 @@ func samples(lang booth.Lang, crowded bool) []Sample {
 			v.Locked.PIN = booth.PINView{RetryAt: sampleNow.Add(899 * time.Second)}
 		}
 	})
+	list = append(list, setupSamples(lang, crowded)...)
 	for _, s := range operatorSamples(base, visit, crowded) {
 		add(s.Name, s.View.State, s.View, nil)
 	}

@@ -317,8 +317,8 @@ func (s *operatorPage) updatePad(v booth.View, op *booth.OperatorView) {
 	if on && op.PIN.NoPIN {
 		s.head.set(s.ui, booth.Text{ZH: "还没有设置 PIN", EN: "No PIN is set yet"})
 		s.calm.set(s.ui, booth.Text{
-			ZH: "请管理员退出云照站后设置：\nyunzhao pin set --role operator\nyunzhao pin set --role admin",
-			EN: "An admin ends the station and sets one with these commands.",
+			ZH: "重新启动云照站，首次设置会引导管理员设 PIN；也可以退出后用命令：\nyunzhao pin set --role admin",
+			EN: "Start the station anew: the first set-up asks an admin for one. The command does it too.",
 		})
 	}
 	s.pad.visible(on && !op.PIN.NoPIN)

@@ -56,6 +56,7 @@ type Window struct {
 	// operator covers every other screen; corner says whether its name opens it.
 	operator *operatorPage
 	staff    map[booth.StaffPage]screen // the staff's pages beside their home
+	setup    *setupPage                 // the first run covers even them
 	corner   bool
 	peer     *Window // the other of two; keys for staff's pages go to the console
 	all      []screen
@@ -107,7 +108,7 @@ func New(app fyne.App, opts Options) (_ *Window, err error) {
 	app.Settings().SetTheme(Theme{})
 	u := &ui{k: 1, pixelsPer: 1, lang: booth.ZH, clock: opts.Clock, send: opts.OnIntent, role: opts.Role}
 	w := &Window{win: app.NewWindow(opts.Title), ui: u, size: size, stale: make(chan struct{}, 1)}
-	w.preview, u.aim = newPreview(), newPreview()
+	w.preview, u.aim, u.first = newPreview(), newPreview(), newPreview()
 	w.feeding.Store(w.preview)
 	w.keys = keyboard{clock: opts.Clock}
 	if w.shutterKey, err = shutterKey(opts.ShutterKey); err != nil {
@@ -179,15 +180,17 @@ func (w *Window) Buffer(width, height int) *image.RGBA {
 
 // Offer is Preview().Offer.
 func (w *Window) Offer(img *image.RGBA, seq uint64) {
-	if w.ui.aim.owns(img) {
-		w.ui.aim.Offer(img, seq)
-		return
+	for _, p := range []*Preview{w.ui.aim, w.ui.first} {
+		if p.owns(img) {
+			p.Offer(img, seq)
+			return
+		}
 	}
 	w.preview.Offer(img, seq)
 }
 
 // Count is how many frames were put on the screen, on whatever page.
-func (w *Window) Count() uint64 { return w.preview.Count() + w.ui.aim.Count() }
+func (w *Window) Count() uint64 { return w.preview.Count() + w.ui.aim.Count() + w.ui.first.Count() }
 
 // Still is Preview().Still.
 func (w *Window) Still(img *image.RGBA, seq uint64) { w.preview.Still(img, seq) }
@@ -257,10 +260,13 @@ func (w *Window) apply(v booth.View) {
 	w.preview.follow(v)
 	next.update(v)
 	w.chrome.update(around, next)
-	setVisible(w.chrome.corner, w.corner && w.ui.role == RoleShared && v.Operator == nil && v.State != booth.Locked)
+	setVisible(w.chrome.corner, w.corner && w.ui.role == RoleShared && v.Operator == nil && v.State != booth.Locked && v.Setup == nil)
 	w.feeding.Store(w.preview)
 	if w.aiming(next) {
 		w.feeding.Store(w.ui.aim)
+	}
+	if v.Setup != nil {
+		w.feeding.Store(w.ui.first)
 	}
 	if w.current != next {
 		w.ui.unfocus()
@@ -456,6 +462,8 @@ func (w *Window) refreshTargets() {
 // and the operator page either.
 func (w *Window) stateName() string {
 	switch op := w.view.Operator; {
+	case w.view.Setup != nil:
+		return "setup-" + string(w.view.Setup.Step)
 	case op == nil:
 	case op.Unlocked:
 		return "operator"
