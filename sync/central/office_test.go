@@ -436,6 +436,28 @@ func TestStudentsAreFoundAndErased(t *testing.T) {
 	admin.want(200, admin.post("/admin/students", url.Values{"text": {st.IDNumber}}), "没有找到")
 }
 
+func TestReviewersFindPhotos(t *testing.T) {
+	w := newWorld(t)
+	k := w.kiosk()
+	p := k.seal(studentA(1))
+	k.send(p)
+	st, path := w.student(refOf(studentA(1))), "/review/"+p.ID.String()
+	all := w.staffOf(RoleReviewer, "anna")["anna"]
+	for _, text := range []string{st.IDNumber, st.StudentNo, st.Name} {
+		all.want(200, all.post("/review/find", url.Values{"text": {text}}), "查找结果", path)
+		all.lacks(st.IDNumber)
+	}
+	all.want(200, all.post("/review/find", url.Values{"text": {w.student(refOf(studentA(2))).IDNumber}}), "这里没有照片")
+	all.want(422, all.post("/review/find", url.Values{"text": {"\x01"}}))
+	if got := w.said("student.searched", ""); len(got) != 4 || got[0] != "anna" {
+		t.Errorf("on record: %v", got)
+	}
+	must(t, w.s.PutUser(t.Context(), "limited", "long enough password", []string{RoleReviewer}, []string{DemoBatchFree}, "test"))
+	limited := w.staffBrowser("limited", "long enough password")
+	limited.want(200, limited.post("/review/find", url.Values{"text": {st.IDNumber}}), "这里没有照片")
+	limited.lacks(p.ID.String())
+}
+
 func TestRulesOfABatch(t *testing.T) {
 	w := newWorld(t)
 	admin := w.staffBrowser(w.demo.ReviewerUser, w.demo.ReviewerPassword)

@@ -233,6 +233,7 @@ func tour(t *testing.T, w *world, visit func(sight)) (staff *browser, waiting []
 			must(t, w.s.DecideExport(t.Context(), x.ID, true, w.demo.ReviewerUser))
 		}
 	}
+	onDeskThen("queue-found", "/review", "form", typed(`input[name="text"]`, w.student(refOf(studentA(7))).IDNumber, `h2`)...)
 	onDeskThen("exports", "/admin/exports", "table")
 	stranger := stranger(DemoBatchPaid)
 	stranger.Name = w.student(refOf(studentA(11))).Name

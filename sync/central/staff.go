@@ -32,6 +32,7 @@ func (s *Server) staffRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /logout", s.staff("", s.postLogout))
 
 	mux.HandleFunc("GET /review", s.staff(RoleReviewer, s.showQueue))
+	mux.HandleFunc("POST /review/find", s.staff(RoleReviewer, s.findReviews))
 	mux.HandleFunc("GET /review/next", s.staff(RoleReviewer, s.showNext))
 	mux.HandleFunc("GET /review/{id}", s.staff(RoleReviewer, s.showReview))
 	mux.HandleFunc("GET /review/{id}/{picture}", s.staff(RoleReviewer, s.showPicture))
@@ -254,6 +255,7 @@ type queueView struct {
 	Next    string // id to continue after
 	Batch   string
 	Batches []wire.Batch
+	Found   bool // Rows are what a search has found
 }
 
 type queueTab struct {
@@ -304,17 +306,10 @@ func (s *Server) showQueue(w http.ResponseWriter, r *http.Request, ss staffSessi
 				if !ss.mayReview(p) {
 					continue
 				}
-				row := queueRow{Packet: p}
-				if p.StudentRef != "" {
-					if row.Card, err = s.cardOf(tx, p); err != nil {
-						return err
-					}
-				}
-				said, fourEyes, mine, err := standing(tx, p, ss.user.Name)
+				row, err := s.queueRow(tx, ss, p)
 				if err != nil {
 					return err
 				}
-				row.Mine, row.Disputed = mine, fourEyes && disputed(said)
 				v.Rows = append(v.Rows, row)
 				if len(v.Rows) == queuePage {
 					v.Next = after
@@ -332,6 +327,51 @@ func (s *Server) showQueue(w http.ResponseWriter, r *http.Request, ss staffSessi
 		return
 	}
 	s.render(w, http.StatusOK, "queue", v)
+}
+
+func (s *Server) queueRow(tx *bolt.Tx, ss staffSession, p Packet) (row queueRow, err error) {
+	row.Packet = p
+	if p.StudentRef != "" {
+		if row.Card, err = s.cardOf(tx, p); err != nil {
+			return row, err
+		}
+	}
+	said, fourEyes, mine, err := standing(tx, p, ss.user.Name)
+	row.Mine, row.Disputed = mine, fourEyes && disputed(said)
+	return row, err
+}
+
+// findReviews lists the photos of whom a reviewer looks for, in the batches that
+// the reviewer may see. What is searched for travels in a form and never in an
+// address; who was found is on record.
+func (s *Server) findReviews(w http.ResponseWriter, r *http.Request, ss staffSession) {
+	v := queueView{frame: s.frame(ss, "review"), Found: true}
+	found, err := s.FindStudents(r.Context(), r.PostFormValue("text"), ss.user.Batches, foundShown)
+	var refs []string
+	if err == nil {
+		err = s.view(r.Context(), func(tx *bolt.Tx) error {
+			for _, st := range found {
+				refs = append(refs, st.Ref)
+				all, err := packetsOf(tx, st.Batch, st.Ref)
+				if err != nil {
+					return err
+				}
+				for _, p := range all {
+					row, err := s.queueRow(tx, ss, p)
+					if err != nil {
+						return err
+					}
+					v.Rows = append(v.Rows, row)
+				}
+			}
+			return nil
+		})
+	}
+	if err == nil {
+		err = s.audit(r.Context(), ss.user.Name, "student.searched", "", strings.Join(refs, " "))
+	}
+	status := s.tell(&v.frame, err)
+	s.render(w, status, "queue", v)
 }
 
 func (s *Server) cardOf(tx *bolt.Tx, p Packet) (phoneCard, error) {
