@@ -6,10 +6,11 @@ import "time"
 const PageDay StaffPage = "day"
 
 type (
-	// ExportDay has the day's report written to a file.
-	ExportDay struct{}
-	// WriteDay is its effect; StaffNotice tells where the file is.
-	WriteDay struct{}
+	// ExportDay has the day's report written to files; Names puts the students
+	// into it, an admin's.
+	ExportDay struct{ Names bool }
+	// WriteDay is its effect; StaffNotice tells where the files are.
+	WriteDay struct{ Names bool }
 	// DayReported answers ShowPage of PageDay.
 	DayReported struct{ Report DayReport }
 )
@@ -35,6 +36,27 @@ type DayReport struct {
 	// the outbox and no visit of the day's log knows them.
 	Captured, Kept, Sent, Acked int
 	Missing, Strangers          []string // packet ids
+	// Differences are all photos that are not acknowledged, what is the matter
+	// with each and what to do, the worst first.
+	Differences []DayDifference
+	People      []DayPerson // only where an admin asked for them
+}
+
+// DayDifference is one photo that is not where it should be by now.
+type DayDifference struct {
+	Packet string // short form for people
+	Level  Level
+	What   Text
+	Do     Text
+}
+
+// DayPerson is one student of the day.
+type DayPerson struct {
+	At     time.Time
+	Name   string
+	Number string // the last digits
+	Packet string // short form
+	State  Text
 }
 
 // Whole tells that captured = saved = sent = acknowledged.
@@ -66,12 +88,13 @@ type DayRetake struct {
 	Count int
 }
 
-// exportDay asks for the file while the page is open.
-func (m *Machine) exportDay() {
-	if m.authorised() && m.op.page == PageDay {
-		m.audit("day.exported", "")
-		m.emit(WriteDay{})
+// exportDay asks for the files while the page is open.
+func (m *Machine) exportDay(in ExportDay) {
+	if !m.authorised() || m.op.page != PageDay || in.Names && !m.admin() {
+		return
 	}
+	m.audit("day.exported", map[bool]string{true: "with names"}[in.Names])
+	m.emit(WriteDay(in))
 }
 
 // dayView is what the page shows; nil while it is closed or not counted yet.

@@ -354,7 +354,7 @@ func (m *Machine) operatorIntent(in Intent) bool {
 		m.openOperator()
 		return true
 	case ExportDay:
-		m.exportDay()
+		m.exportDay(in)
 		return true
 	case ExcuseCheck:
 		m.excuse(in)

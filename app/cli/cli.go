@@ -47,6 +47,7 @@ type commands struct {
 	Verify      VerifyCmd      `cmd:"" help:"核对本机每个照片包 / Verify every packet on this station."`
 	Pin         PinCmd         `cmd:"" help:"工作人员的 PIN / Staff's PINs."`
 	Key         KeyCmd         `cmd:"" help:"本机的密钥 / This computer's keys."`
+	Report      ReportCmd      `cmd:"" help:"一天的日报：PDF 和 CSV / A day's report, as PDF and CSV."`
 	Audit       AuditCmd       `cmd:"" help:"审计日志 / The audit log."`
 	Export      ExportCmd      `cmd:"" help:"把未上传的照片包写到 U 盘 / Copy unsent packets onto a USB stick."`
 	Import      ImportCmd      `cmd:"" help:"从 U 盘读入回执、审核结果与名单 / Take in acknowledgements, verdicts and the roster from a USB stick."`

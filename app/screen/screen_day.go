@@ -17,6 +17,7 @@ type dayPage struct {
 	again  *bars
 	table  *table
 	export *button
+	names  *button
 	fresh  *button
 }
 
@@ -36,6 +37,7 @@ func newDayPage(u *ui) screen {
 		{name: booth.Text{ZH: "结果", EN: "Result"}, share: 2.4},
 	}, 12, nil)
 	s.fresh = s.page.button("day-refresh", lookPlain, "retake", func() { u.send(booth.OpenPage{Page: booth.PageDay}) })
+	s.names = s.page.button("day-export-names", lookPlain, "", func() { u.send(booth.ExportDay{Names: true}) })
 	s.export = s.page.button("day-export", lookPrimary, "disk", func() { u.send(booth.ExportDay{}) })
 	s.mark("day", s.word.bg.bg, func() string { return s.word.text.a.text })
 	return s
@@ -118,7 +120,9 @@ func (s *dayPage) update(v booth.View) {
 	}
 	s.table.set(rows, booth.Text{ZH: "今天还没有人来", EN: "Nobody has come today"})
 	s.fresh.label(booth.Text{ZH: "重新统计", EN: "Count again"})
-	s.export.label(booth.Text{ZH: "写日报（CSV）", EN: "Write the report (CSV)"})
+	s.export.label(booth.Text{ZH: "写日报（PDF、CSV）", EN: "Report (PDF, CSV)"})
+	s.names.label(booth.Text{ZH: "含姓名的日报", EN: "With names"})
+	setVisible(s.names, v.Operator != nil && v.Operator.Staff.Role == booth.RoleAdmin)
 }
 
 func (s *dayPage) layout(sp space) {
@@ -126,8 +130,12 @@ func (s *dayPage) layout(sp space) {
 	body := s.frame(sp)
 	place(s.export, sp.primary, k)
 	_, rest := sp.rest.cutLeft(min(240, sp.rest.w*0.5)+gap, 0)
-	at, _ := rest.cutRight(min(240, rest.w), gap)
-	place(s.fresh, at, k)
+	if s.ui.tall {
+		rest, body = body.cutBottom(62, gap)
+	}
+	cells := rest.grid(2, 1, gap)
+	place(s.names, cells[0], k)
+	place(s.fresh, cells[1], k)
 	top, body := body.cutTop(78, 10)
 	for i, c := range top.grid(len(s.sums), 1, 10) {
 		place(s.sums[i].bg.bg, c, k)

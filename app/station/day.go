@@ -13,10 +13,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
 	"github.com/yunzhao-station/yunzhao/app/booth"
-	"github.com/yunzhao-station/yunzhao/sync/durable"
 	"github.com/yunzhao-station/yunzhao/sync/outbox"
 )
 
@@ -88,6 +85,7 @@ func dayReport(log []byte, entries []outbox.Entry, now time.Time) booth.DayRepor
 		}
 	}
 	kept := map[string]bool{}
+	var today []outbox.Entry
 	hours := map[int]int{}
 	for i := range entries {
 		e := &entries[i]
@@ -96,6 +94,7 @@ func dayReport(log []byte, entries []outbox.Entry, now time.Time) booth.DayRepor
 			continue
 		}
 		kept[id] = true
+		today = append(today, *e)
 		r.Kept++
 		hours[e.SavedAt.In(now.Location()).Hour()]++
 		if e.State != outbox.Saved {
@@ -115,6 +114,7 @@ func dayReport(log []byte, entries []outbox.Entry, now time.Time) booth.DayRepor
 		}
 	}
 	slices.Sort(r.Missing)
+	r.Differences = differences(&r, today, now)
 	times := make([][]float64, len(daySteps))
 	retakes := map[string]int{}
 	for _, v := range order {
@@ -209,29 +209,6 @@ func (s *Station) refreshDay() {
 	})
 }
 
-// writeDay writes the day's report as CSV below the data directory.
-func (s *Station) writeDay() {
-	s.work.Go(func() {
-		r, err := s.countDay()
-		name := filepath.Join(reportsDir, "day-"+r.At.Format(time.DateOnly)+".csv")
-		if err == nil {
-			err = os.MkdirAll(filepath.Join(s.p.DataDir, reportsDir), 0o700)
-		}
-		if err == nil {
-			var data []byte
-			if data, err = dayCSV(r); err == nil {
-				err = durable.WriteFile(filepath.Join(s.p.DataDir, name), data)
-			}
-		}
-		if err != nil {
-			s.log.Error("the day's report is not written", "err", err)
-			s.inputs <- booth.StaffNotice{Text: booth.Text{ZH: "日报没有写成，请检查磁盘。", EN: "The report was not written: check the disk."}}
-			return
-		}
-		s.inputs <- booth.StaffNotice{Text: booth.Text{ZH: "日报已写入数据目录 " + name, EN: "The report is in the data directory: " + name}}
-	})
-}
-
 // dayCSV is the report for a spreadsheet: the sums, then a line a visit. It
 // begins with a byte order mark, by which spreadsheets know UTF-8.
 func dayCSV(r booth.DayReport) ([]byte, error) {
@@ -259,6 +236,9 @@ func dayCSV(r booth.DayReport) ([]byte, error) {
 	for _, id := range r.Strangers {
 		line("日志里没有 / not in the log", id)
 	}
+	for _, d := range r.Differences {
+		line("差异 / difference", d.Packet, d.What.ZH+" / "+d.What.EN, d.Do.ZH+" / "+d.Do.EN)
+	}
 	for _, s := range r.Steps {
 		line(s.Name.ZH+"，中位秒 / "+s.Name.EN+", median s", strconv.FormatFloat(s.Seconds, 'f', 1, 64))
 	}
@@ -270,17 +250,16 @@ func dayCSV(r booth.DayReport) ([]byte, error) {
 	for _, x := range slices.Backward(r.Sessions) {
 		line(x.Began.In(r.At.Location()).Format("15:04:05"), strconv.Itoa(x.Seconds), strconv.Itoa(x.Shots), x.Packet, x.End)
 	}
+	if len(r.People) > 0 {
+		line()
+		line("时间 / time", "姓名 / name", "尾号 / number ends", "凭号 / packet", "状态 / state")
+		for _, x := range r.People {
+			line(x.At.In(r.At.Location()).Format("15:04:05"), x.Name, x.Number, x.Packet, x.State.ZH+" / "+x.State.EN)
+		}
+	}
 	w.Flush()
 	if err := w.Error(); err != nil {
 		return nil, fmt.Errorf("station: write the day's report: %w", err)
 	}
 	return b.Bytes(), nil
-}
-
-// shortPacket is a packet's id as the student's screen shows it.
-func shortPacket(id string) string {
-	if u, err := ulid.ParseStrict(id); err == nil {
-		return shortID(u)
-	}
-	return id
 }

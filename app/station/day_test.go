@@ -137,3 +137,30 @@ func FuzzDayReport(f *testing.F) {
 		}
 	})
 }
+
+func TestEveryDifferenceSaysWhatToDo(t *testing.T) {
+	now := time.Date(2026, 9, 7, 18, 0, 0, 0, time.UTC)
+	entry := func(state outbox.State, fault outbox.Fault) outbox.Entry {
+		return outbox.Entry{ID: ulid.Make(), State: state, Fault: fault, SavedAt: now}
+	}
+	r := &booth.DayReport{Missing: []string{ulid.Make().String()}, Strangers: []string{ulid.Make().String()}}
+	kept := []outbox.Entry{
+		entry(outbox.Opened, ""), entry(outbox.Purged, ""), entry(outbox.Saved, ""), entry(outbox.Stored, ""), entry(outbox.Refused, ""), entry(outbox.Saved, "damaged"),
+	}
+	got := differences(r, kept, now)
+	if len(got) != 6 {
+		t.Fatalf("%d differences, two of the eight are acknowledged: %+v", len(got), got)
+	}
+	warned := false
+	for _, d := range got {
+		if d.Packet == "" || d.What.ZH == "" || d.What.EN == "" || d.Do.ZH == "" || d.Do.EN == "" {
+			t.Errorf("without words: %+v", d)
+		}
+		if warned = warned || d.Level == booth.Warn; warned && d.Level == booth.Bad {
+			t.Error("the worst do not come first")
+		}
+	}
+	if got := differences(&booth.DayReport{}, kept[:2], now); len(got) != 0 {
+		t.Errorf("all acknowledged, and yet %+v", got)
+	}
+}

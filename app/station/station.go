@@ -354,7 +354,7 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 		case booth.CheckPIN:
 			s.checkPIN(e)
 		case booth.WriteDay:
-			s.writeDay()
+			s.writeDay(e.Names)
 		case booth.ShowPage:
 			s.showPage(e.Page)
 		case booth.CheckCode:
