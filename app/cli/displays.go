@@ -135,19 +135,19 @@ func assign(list []monitor, cfg config.Screen) (student, console image.Rectangle
 		console = take(named(cfg.ConsoleMonitor))
 	}
 	slices.SortStableFunc(left, func(a, b monitor) int { return area(b.At) - area(a.At) })
-	any := func(monitor) bool { return true }
+	largest := func(monitor) bool { return true } // they are sorted
 	if cfg.ConsoleMonitor == "" && (len(left) > 1 || !student.Empty()) {
 		if console = take(func(m monitor) bool { return m.Primary }); console.Empty() {
 			if len(left) > 1 { // the largest is for the student
 				console = left[1].At
 				left = slices.Delete(left, 1, 2)
 			} else {
-				console = take(any)
+				console = take(largest)
 			}
 		}
 	}
 	if cfg.StudentMonitor == "" {
-		student = take(any)
+		student = take(largest)
 	}
 	return student, console
 }

@@ -48,7 +48,7 @@ type chrome struct {
 	look  lookHere
 	view  booth.View
 	space space // what the layout before left to the screens
-	show struct{ steps, title, toast bool }
+	show  struct{ steps, title, toast bool }
 }
 
 type step struct {
@@ -566,7 +566,9 @@ type ask struct {
 func newAsk(u *ui, changed func()) *ask {
 	a := &ask{page: newPage(u), changed: changed}
 	a.veil = canvas.NewRectangle(color.NRGBA{R: 0x0B, G: 0x16, B: 0x28, A: 0xA8})
-	a.add(newShield(a.veil, nil))
+	veil := newShield(a.veil, nil)
+	veil.cursor = u.moved
+	a.add(veil)
 	a.card = a.panel(colSurface, colLine)
 	a.icon = a.sign("warn", colBad)
 	a.text = a.pair(sizeHead, sizeSmall, true, colInk, colMuted).centre()

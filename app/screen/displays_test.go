@@ -301,3 +301,35 @@ func TestDrawDisplays(t *testing.T) {
 		}
 	}
 }
+
+// TestGoldenDisplays holds both displays to their records in the moments that
+// differ most from one display's, driven by the real state machine.
+func TestGoldenDisplays(t *testing.T) {
+	v := newVisitor(t, booth.Config{Auto: true, Lens: booth.LensAbove})
+	p := newPairBench(t, testSizes["1280x800"], testSizes["1280x800"])
+	holds := func(name string) {
+		t.Helper()
+		p.d.Show(v.m.View())
+		(&visitor{t: t, b: p.student}).holds("two-" + name + "-student")
+		(&visitor{t: t, b: p.console}).holds("two-" + name + "-console")
+	}
+	v.say(booth.LampsChanged{Lamps: sampleLamps(false), Online: true, Retakes: sampleRetakes()})
+	holds("idle")
+	v.do(booth.Wedge{Text: "11010519491231002X"})
+	look := last[booth.Lookup](v)
+	v.say(booth.LookupDone{Session: look.Session, Token: look.Token, Records: []booth.Record{goldenRecord()}})
+	holds("eligible")
+	v.do(booth.Continue{}, booth.Continue{}, booth.Continue{})
+	v.say(booth.LiveUpdate{Session: v.m.Session(), Live: booth.LiveView{Hint: booth.Text{ZH: "请往左移一点", EN: "Move left"}, Icon: "arrow-left", Level: booth.Warn, Checks: sampleChecks(false)}})
+	holds("framing")
+	v.do(booth.Shutter{}).pass(3 * time.Second)
+	take := last[booth.TakeShot](v)
+	v.say(booth.FrameTaken{Session: take.Session, Attempt: take.Attempt, Seq: 812, Burst: sampleBurst(false)})
+	v.say(booth.PortraitDone{
+		Session: take.Session, Attempt: take.Attempt, Seq: 812, Portrait: plain(color.RGBA{B: 200}), Before: plain(color.RGBA{R: 200}),
+		Verdict: "pass", Checks: sampleChecks(false), Manual: []booth.CheckLine{{ID: "make_up", Title: booth.Text{ZH: "没有化妆美颜", EN: "No make-up"}}},
+	})
+	holds("review")
+	v.do(booth.OpenOperator{})
+	holds("staff")
+}

@@ -148,6 +148,13 @@ func (w *Window) typedKey(e *fyne.KeyEvent) {
 		return
 	}
 	switch e.Name {
+	case fyne.KeyLeft, fyne.KeyRight:
+		if r, ok := w.current.(*review); ok && !w.ask.root.Visible() {
+			r.compare.step(map[fyne.KeyName]float32{fyne.KeyLeft: -compareStep, fyne.KeyRight: compareStep}[e.Name])
+			if w.view.Warning {
+				w.ui.send(booth.Stay{})
+			}
+		}
 	case fyne.KeyReturn, fyne.KeyEnter:
 		w.enter()
 	case fyne.KeyBackspace:

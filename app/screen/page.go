@@ -36,6 +36,8 @@ type ui struct {
 	first   *Preview // and of the first run
 	lastTap time.Time
 
+	pointer pointer
+
 	focus *button // where the keyboard is; nil until Tab is pressed
 
 	// after runs f on the interface goroutine once d has passed.

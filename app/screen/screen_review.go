@@ -2,6 +2,7 @@ package screen
 
 import (
 	"fmt"
+	"image"
 	"slices"
 
 	"github.com/yunzhao-station/yunzhao/app/booth"
@@ -13,6 +14,8 @@ type review struct {
 	page
 	frame    *panel
 	portrait *picture
+	compare  *compare
+	drag     pair
 	problem  pair
 	probIc   *sign
 	beforeBg *panel
@@ -59,6 +62,8 @@ func newReview(u *ui) screen {
 	s.beforeBg = s.panel(colSurface, colLine)
 	s.portrait = s.picture()
 	s.before = s.picture()
+	s.compare = newCompare(&s.page)
+	s.drag = s.pair(16, 13, false, colMuted, colMuted)
 	s.probIc = s.sign("bad", colBad)
 	s.problem = s.pair(26, 17, true, colBad, colBad).centre()
 	s.capA = s.pair(16, 13, true, colInk, colMuted)
@@ -91,6 +96,7 @@ func newReview(u *ui) screen {
 func (s *review) forget() {
 	s.portrait.set(nil)
 	s.before.set(nil)
+	s.compare.set(nil)
 	for _, t := range s.thumbs {
 		t.pic.set(nil)
 	}
@@ -107,6 +113,13 @@ func (s *review) update(v booth.View) {
 	}
 	s.portrait.set(shot.Portrait)
 	s.before.set(shot.Before)
+	var before image.Image // of the same crop, else there is nothing to lay over it
+	s.drag.set(s.ui, booth.Text{})
+	if shot.Portrait != nil && shot.Before != nil && shot.Before.Bounds().Size() == shot.Portrait.Bounds().Size() {
+		before = shot.Before
+		s.drag.set(s.ui, booth.Text{ZH: "在照片上左右拖动，和原片比较", EN: "Draw a finger across the photo to compare it with the picture as taken"})
+	}
+	s.compare.set(before)
 	s.w, s.h = 480, 640
 	if shot.Portrait != nil && !shot.Portrait.Bounds().Empty() {
 		s.w, s.h = shot.Portrait.Bounds().Dx(), shot.Portrait.Bounds().Dy()
@@ -384,13 +397,18 @@ func (s *review) layout(sp space) {
 	} else {
 		s.askTx.layoutMid(col, k)
 	}
-	if !side {
-		// The frame as taken stands small beside the checks.
-		smallW := min(156, col.w*0.3)
-		var at rect
-		at, col = col.cutRight(smallW, gap)
-		ratio := float32(s.h) / float32(max(s.w, 1))
-		small = rect{at.x, at.y + 24, smallW, smallW * ratio}
+	if !side { // there the slider alone compares
+		small = rect{frame.x, frame.y, 1, 1}
+	}
+	setVisible(s.before.img, side && s.before.src != nil)
+	setVisible(s.beforeBg.bg, side && s.before.src != nil)
+	s.compare.layout(frame)
+	if s.compare.on() {
+		var hint rect
+		hint, col = col.cutBottom(44, 8)
+		s.drag.layoutMid(hint, k)
+	} else {
+		s.drag.layoutMid(col, k)
 	}
 	if s.before.src == nil {
 		small = rect{frame.x, frame.y, 1, 1}
@@ -404,6 +422,10 @@ func (s *review) layout(sp space) {
 		s.capA.a.set("")
 		s.capA.b.set("")
 		s.capA.caption(rect{frame.x, frame.y, 1, 1}, k)
+	}
+	if !side {
+		s.capB.a.set("")
+		s.capB.b.set("")
 	}
 	s.capB.caption(rect{small.x, small.y - 25, small.w, 24}, k)
 	s.layoutChecks(col)

@@ -3,6 +3,7 @@ package screen
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -11,6 +12,8 @@ type shield struct {
 	widget.BaseWidget
 	veil  *canvas.Rectangle
 	onTap func() // nil = swallow
+
+	cursor func() desktop.Cursor // over it and what lies on it; nil = the desktop's
 }
 
 var _ fyne.Tappable = (*shield)(nil)

@@ -7,6 +7,8 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+
+	"github.com/yunzhao-station/yunzhao/assets/han"
 )
 
 // align says where the lines of a block stand in its area.
@@ -56,7 +58,7 @@ func (t *textBlock) centre() *textBlock { t.align = alignCentre; return t }
 func (t *textBlock) mid() *textBlock    { t.middle = true; return t }
 func (t *textBlock) line() *textBlock   { t.single = true; return t }
 
-func (t *textBlock) set(s string) { t.text = s }
+func (t *textBlock) set(s string) { t.text = han.Present(s) }
 
 // show keeps the words but takes them off the screen.
 func (t *textBlock) show(on bool) { setVisible(t.box, on) }

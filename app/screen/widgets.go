@@ -355,13 +355,17 @@ func (b *button) Tapped(*fyne.PointEvent) {
 
 // MouseDown shows the press and begins a hold.
 func (b *button) MouseDown(*desktop.MouseEvent) {
+	b.ui.touched(true)
 	if b.enabled {
 		b.press(true)
 	}
 }
 
 // MouseUp ends the press.
-func (b *button) MouseUp(*desktop.MouseEvent) { b.press(false) }
+func (b *button) MouseUp(*desktop.MouseEvent) {
+	b.ui.touched(false)
+	b.press(false)
+}
 
 // MouseIn does nothing: a touch screen has no hovering.
 func (b *button) MouseIn(*desktop.MouseEvent) {}

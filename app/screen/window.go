@@ -134,6 +134,8 @@ func New(app fyne.App, opts Options) (_ *Window, err error) {
 			u.send(booth.Stay{})
 		}
 	})
+	u.pointer.hide = opts.Fullscreen
+	ground.cursor = u.moved
 	w.content = container.New(fill{resized: w.resized}, ground)
 	w.content.Add(w.layers)
 	w.build()

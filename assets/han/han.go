@@ -67,6 +67,21 @@ func pairs(text string) map[rune]rune {
 	return out
 }
 
+// Present is s with GBK's private-use places exchanged for Unicode's own: what can
+// be drawn, since no font has the former.
+func Present(s string) string {
+	private := func(r rune) bool { return r >= 0xE000 && r <= 0xF8FF }
+	if strings.IndexFunc(s, private) < 0 {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if n, ok := toPresent()[r]; ok {
+			return n
+		}
+		return r
+	}, s)
+}
+
 // Fold is the simplified form of r, after a private-use place of GBK's has been
 // exchanged for Unicode's own.
 func Fold(r rune) rune {
