@@ -217,6 +217,9 @@ func (s *Server) controlHandler() http.Handler {
 		if err != nil {
 			return nil, err
 		}
+		if err := s.view(r.Context(), func(tx *bolt.Tx) error { return s.mayLeave(tx, p, "") }); err != nil {
+			return nil, err
+		}
 		if err := s.audit(r.Context(), actorCLI, "packet.exported", p.ID, ""); err != nil {
 			return nil, err
 		}

@@ -857,7 +857,13 @@ func (s *Server) OpenFile(ctx context.Context, r io.Reader, actor string) (*pack
 		return nil, err
 	}
 	err = s.update(ctx, func(tx *bolt.Tx) error {
+		if err := s.mayLeave(tx, Packet{ID: pk.Header.ID.String(), Batch: c.Manifest.Batch}, ""); err != nil {
+			return err
+		}
 		return appendAudit(tx, s.now(), actor, "packet.exported", pk.Header.ID.String(), "")
 	})
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }

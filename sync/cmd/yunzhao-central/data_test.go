@@ -119,7 +119,7 @@ func TestPurgeFromTheCommandLine(t *testing.T) {
 
 func TestACentreThatWantsTwoPeople(t *testing.T) {
 	data, out := filepath.Join(t.TempDir(), "central"), filepath.Join(t.TempDir(), "photos")
-	photographed(t, data, 3)
+	_, sealed := photographed(t, data, 3)
 	srv, err := central.Open(data, central.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +137,10 @@ func TestACentreThatWantsTwoPeople(t *testing.T) {
 	must(srv.Close())
 	export := []string{"export", "--data", data, "--out", out}
 	run1(t, step{"by one", "", export, 1, "two people"})
+	packet := filepath.Join(t.TempDir(), "p.pkt")
+	must(os.WriteFile(packet, sealed[0].Bytes, 0o600))
+	run1(t, step{"one portrait", "", []string{"export-portrait", sealed[0].ID.String(), "--out", filepath.Join(t.TempDir(), "p.jpg"), "--data", data}, 1, "two people"})
+	run1(t, step{"one packet", "", []string{"packet", "open", packet, "--out", t.TempDir(), "--data", data}, 1, "two people"})
 	run1(t, step{"not confirmed", "", append(export, "--request", x.ID), 1, "not confirmed"})
 	srv, err = central.Open(data, central.Options{})
 	must(err)
