@@ -73,6 +73,7 @@ type run struct {
 
 	whole   *packet.Sealed // accepted
 	strange *packet.Sealed // of a student who is on no roster
+	added   *packet.Sealed // of one whom a station's staff added
 }
 
 // Run tries every rule. The error is for what stops a trial before it begins;
@@ -109,6 +110,7 @@ func Run(ctx context.Context, p Params) ([]Result, error) {
 	r.requests(ctx)
 	r.downwards(ctx)
 	r.packets(ctx)
+	r.provisional(ctx)
 	r.verdicts(ctx)
 	r.erase(ctx)
 	return r.results, ctx.Err()
@@ -389,6 +391,29 @@ func (r *run) requests(ctx context.Context) {
 		}
 		return nil
 	})
+	r.rule("heartbeat.store", "the store keeps its name, and the station's turn is one of those there are", func() error {
+		var first, second wire.Hello
+		for _, h := range []*wire.Hello{&first, &second} {
+			if err := r.ask(ctx, http.MethodPost, "/v1/heartbeat", wire.Heartbeat{Software: "conformance", Now: time.Now()}, wire.TypeHello, h); err != nil {
+				return err
+			}
+		}
+		return oneStore(first, second)
+	})
+	r.rule("heartbeat.recipients", "whom to seal for, when it is said again, is signed and for this station", func() error {
+		var h wire.Hello
+		if err := r.ask(ctx, http.MethodPost, "/v1/heartbeat", wire.Heartbeat{Software: "conformance", Now: time.Now()}, wire.TypeHello, &h); err != nil || h.Recipients == nil {
+			return err
+		}
+		var to wire.Recipients
+		if err := h.Recipients.Open(r.central, wire.TypeRecipients, &to); err != nil {
+			return err
+		}
+		if to.StationID != r.info.StationID || len(to.Recipients) < 2 || to.Since.IsZero() {
+			return fmt.Errorf("%d recipients for station %q since %v", len(to.Recipients), to.StationID, to.Since)
+		}
+		return nil
+	})
 	_, stranger, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return
@@ -521,4 +546,15 @@ func (r *run) downwards(ctx context.Context) {
 		}
 		return r.refused(req, http.StatusBadRequest, wire.CodeBadRequest)
 	})
+}
+
+// oneStore judges two answers to heartbeats, one after the other.
+func oneStore(first, second wire.Hello) error {
+	switch {
+	case first.Epoch != second.Epoch:
+		return fmt.Errorf("epoch %d, then %d: stations would send everything again", first.Epoch, second.Epoch)
+	case second.Slots < 0 || second.Slot < 0 || second.Slots == 0 && second.Slot != 0 || second.Slots > 0 && second.Slot >= second.Slots:
+		return fmt.Errorf("turn %d of %d", second.Slot, second.Slots)
+	}
+	return nil
 }

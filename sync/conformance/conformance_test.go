@@ -67,7 +67,7 @@ func trial(t *testing.T, wrap func(http.Handler) http.Handler) []Result {
 
 func TestTheReferenceServerConforms(t *testing.T) {
 	results := trial(t, func(h http.Handler) http.Handler { return h })
-	if len(results) < 45 {
+	if len(results) < 53 {
 		t.Errorf("only %d rules were tried", len(results))
 	}
 	for _, r := range results {
@@ -152,7 +152,8 @@ func TestWrongServersAreFound(t *testing.T) {
 		"acknowledgements are withheld": {rewrite(to(http.MethodGet, "/verdicts"), func(resp *http.Response, _ []byte) []byte {
 			resp.StatusCode = http.StatusServiceUnavailable
 			return []byte(`{"code":"busy","message":"x"}`)
-		}), []string{"verdicts.acks", "verdicts.opened", "verdicts.refused", "verdicts.future"}},
+		}), []string{"verdicts.acks", "verdicts.opened", "verdicts.review", "verdicts.refused", "verdicts.future", "provisional.opened"}},
+		"forged heartbeats": {rewrite(to(http.MethodPost, "/heartbeat"), resign), []string{"heartbeat", "heartbeat.store", "heartbeat.recipients"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			failed := map[string]bool{}
@@ -182,5 +183,25 @@ func TestRunNeedsAnAddressACodeAndAPicture(t *testing.T) {
 	results, err := Run(t.Context(), Params{URL: "http://127.0.0.1:1", Code: good, Portrait: []byte{1}})
 	if err != nil || len(results) == 0 || results[len(results)-1].OK {
 		t.Errorf("nobody there: %v %v", results, err)
+	}
+}
+
+func TestOneStore(t *testing.T) {
+	for _, tc := range []struct {
+		name          string
+		first, second wire.Hello
+		ok            bool
+	}{
+		{"silent about both", wire.Hello{}, wire.Hello{}, true},
+		{"one store, the last turn", wire.Hello{Epoch: 7}, wire.Hello{Epoch: 7, Slot: 2, Slots: 3}, true},
+		{"another store each time", wire.Hello{Epoch: 7}, wire.Hello{Epoch: 8}, false},
+		{"a store that is silent now", wire.Hello{Epoch: 7}, wire.Hello{}, false},
+		{"a turn past the last", wire.Hello{}, wire.Hello{Slot: 3, Slots: 3}, false},
+		{"a turn of none", wire.Hello{}, wire.Hello{Slot: 1}, false},
+		{"a negative turn", wire.Hello{}, wire.Hello{Slot: -1, Slots: 3}, false},
+	} {
+		if err := oneStore(tc.first, tc.second); (err == nil) != tc.ok {
+			t.Errorf("%s: %v", tc.name, err)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,8 +24,9 @@ import (
 // errNoStudent: without a student nothing can be photographed.
 var errNoStudent = errors.New("the roster has no student without a photo: the code should be for a batch with one")
 
-// seal makes a packet as a station does.
-func (r *run) seal(ref, batch string) (*packet.Sealed, error) {
+// seal makes a packet as a station does, of a student of the roster or of one
+// whom staff added.
+func (r *run) seal(ref, batch string, added *wire.Provisional) (*packet.Sealed, error) {
 	to, err := r.recipients()
 	if err != nil {
 		return nil, err
@@ -34,7 +36,7 @@ func (r *run) seal(ref, batch string) (*packet.Sealed, error) {
 		ID: ulid.Make(), Seq: r.seq, Station: r.info.StationID, Spec: "chsi", Created: time.Now(),
 		Original: r.p.Portrait, Portrait: r.p.Portrait, Audit: []byte("{}\n"),
 		Manifest: packet.Manifest{
-			Batch: batch, Student: packet.Student{Ref: ref, IdentifiedBy: "keypad"},
+			Batch: batch, Student: packet.Student{Ref: ref, IdentifiedBy: "keypad", Provisional: added},
 			Claim:   packet.Claim{Session: ulid.Make().String()},
 			Payment: packet.Payment{State: string(r.student.Payment)},
 			Capture: packet.Capture{Camera: "conformance", Simulated: true, At: time.Now(), Attempt: 1},
@@ -111,7 +113,7 @@ func (r *run) ackOf(a *wire.Ack, p *packet.Sealed, stage string) error {
 
 // packets sends good and bad packets.
 func (r *run) packets(ctx context.Context) {
-	p, err := r.seal(r.student.Ref, r.student.Batch)
+	p, err := r.seal(r.student.Ref, r.student.Batch, nil)
 	if err != nil || r.student.Ref == "" {
 		r.rule("packet.seal", "a packet can be made for a student of the roster", func() error { return errors.Join(err, errNoStudent) })
 		return
@@ -236,7 +238,7 @@ func (r *run) packets(ctx context.Context) {
 		return nil
 	})
 	r.rule("upload.broken", "bytes that have not the declared digest are dropped, to be sent from the beginning", func() error {
-		broken, err := r.seal(r.student.Ref, r.student.Batch)
+		broken, err := r.seal(r.student.Ref, r.student.Batch, nil)
 		if err != nil {
 			return err
 		}
@@ -276,7 +278,7 @@ func (r *run) packets(ctx context.Context) {
 		return nil
 	})
 	r.rule("upload.stranger", "a packet of a student who is on no roster is taken in, to be refused with a reason later", func() error {
-		s, err := r.seal("nobody-"+ulid.Make().String(), r.student.Batch)
+		s, err := r.seal("nobody-"+ulid.Make().String(), r.student.Batch, nil)
 		if err != nil {
 			return err
 		}
@@ -298,12 +300,41 @@ func (r *run) packets(ctx context.Context) {
 	})
 }
 
+// provisional sends the photo of a student who stood at the desk and on no roster.
+func (r *run) provisional(ctx context.Context) {
+	if r.whole == nil {
+		return
+	}
+	r.rule("provisional.stored", "the packet of a student whom staff added is taken in", func() error {
+		who := wire.Provisional{
+			Ref: wire.ProvisionalPrefix + ulid.Make().String(), Batch: r.student.Batch, Name: "一致性测试", IDType: wire.IDOther,
+			IDNumber: "CONFORMANCE", Reason: "other", Operator: "conformance", At: time.Now(),
+		}
+		p, err := r.seal(who.Ref, who.Batch, &who)
+		if err != nil {
+			return err
+		}
+		if _, err := r.declare(ctx, declared(p), wire.DeclareWant); err != nil {
+			return err
+		}
+		_, ack, err := r.upload(ctx, p.ID.String(), p.Bytes, 0)
+		if err != nil {
+			return err
+		}
+		r.added = p
+		return r.ackOf(ack, p, wire.AckStored)
+	})
+}
+
 // verdicts waits for what central finds out in its own time.
 func (r *run) verdicts(ctx context.Context) {
 	if r.whole == nil {
 		return
 	}
 	heard := map[string]wire.Ack{}
+	told := map[string]wire.Verdict{}
+	awaited := []*packet.Sealed{r.whole, r.strange, r.added}
+	awaited = slices.DeleteFunc(awaited, func(p *packet.Sealed) bool { return p == nil })
 	var cursor uint64
 	r.rule("verdicts.acks", "the acknowledgements of opened packets come signed, under a cursor that grows", func() error {
 		for range r.p.Looks {
@@ -322,12 +353,10 @@ func (r *run) verdicts(ctx context.Context) {
 				}
 				heard[a.ID] = a
 			}
-			_, first := heard[r.whole.ID.String()]
-			second := r.strange == nil
-			if !second {
-				_, second = heard[r.strange.ID.String()]
+			for _, verdict := range v.Verdicts {
+				told[verdict.PacketID] = verdict
 			}
-			if first && second {
+			if !slices.ContainsFunc(awaited, func(p *packet.Sealed) bool { _, ok := heard[p.ID.String()]; return !ok }) {
 				return nil
 			}
 			if v.More {
@@ -346,6 +375,25 @@ func (r *run) verdicts(ctx context.Context) {
 		}
 		return r.ackOf(&a, r.whole, wire.AckOpened)
 	})
+	r.rule("verdicts.review", "and the feed says that it is in review, and whose it is", func() error {
+		v, ok := told[r.whole.ID.String()]
+		if !ok {
+			return errors.New("no verdict")
+		}
+		if v.StudentRef != r.student.Ref || v.State != wire.VerdictInReview && v.State != wire.VerdictConflict || v.At.IsZero() {
+			return fmt.Errorf("state %q, %v", v.State, v.At)
+		}
+		return nil
+	})
+	if r.added != nil {
+		r.rule("provisional.opened", "it is opened, for central to decide about the student", func() error {
+			a, ok := heard[r.added.ID.String()]
+			if !ok {
+				return errors.New("no acknowledgement")
+			}
+			return r.ackOf(&a, r.added, wire.AckOpened)
+		})
+	}
 	if r.strange != nil {
 		r.rule("verdicts.refused", "the packet of a stranger was refused with a reason", func() error {
 			a, ok := heard[r.strange.ID.String()]
