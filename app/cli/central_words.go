@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 
@@ -9,13 +10,26 @@ import (
 	"github.com/yunzhao-station/yunzhao/sync/wire"
 )
 
+const (
+	wordsPin        = "中心的证书与设置里的指纹（central.pin_sha256）不符：请核对地址，或向审核中心要新的指纹 / the server's certificate is not the one in the settings (central.pin_sha256): check the address, or ask central for the new fingerprint"
+	wordsDistrusted = "对方的证书不受信任：可能是上网认证页、地址或本机时间有误，或者本机没有装中心的根证书 / the server's certificate is not trusted: perhaps a log-in page of the network, a wrong address or clock, or central's root certificate is not installed here"
+)
+
+// distrusted: somebody answered whose certificate no authority vouches for.
+func distrusted(err error) bool {
+	var unverified *tls.CertificateVerificationError
+	return errors.As(err, &unverified)
+}
+
 // centralWords says in one sentence why an exchange with central failed and what
 // to do about it.
 func centralWords(err error) string {
 	var refused *uplink.RefusedError
 	switch {
 	case errors.Is(err, uplink.ErrPin):
-		return "中心的证书与设置不符 / the server's certificate is not the one in the settings"
+		return wordsPin
+	case distrusted(err):
+		return wordsDistrusted
 	case errors.Is(err, uplink.ErrNotCentral):
 		return "应答的不是审核中心，可能是上网认证页或地址有误 / what answered is not this station's central: perhaps a log-in page of the network, or a wrong address"
 	case errors.As(err, &refused) && (refused.Code == wire.CodeRevoked || refused.Code == wire.CodeUnknownStation):
@@ -38,6 +52,10 @@ func enrolWords(err error) error {
 		return fmt.Errorf("审核中心拒绝了登记码：可能已用过、过期或输错，请要一个新的 / central refused the code: used, expired or mistyped; ask for a new one (%s)", refused.Code)
 	case errors.As(err, &refused):
 		return fmt.Errorf("审核中心暂时不能登记，请稍后再试 / central cannot enrol anybody for now, try again later (%d)", refused.Status)
+	case errors.Is(err, uplink.ErrPin):
+		return errors.New(wordsPin)
+	case distrusted(err):
+		return errors.New(wordsDistrusted)
 	case errors.Is(err, keys.ErrEnrolled):
 		return fmt.Errorf("本机已登记在另一个中心，未传的照片只能交给它 / this station is enrolled with another central, which alone can take its photos: %w", err)
 	case errors.Is(err, uplink.ErrNotCentral):

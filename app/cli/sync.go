@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/yunzhao-station/yunzhao/sync/uplink"
 )
 
 // SyncCmd exchanges with central without a window.
@@ -31,7 +33,9 @@ type syncLine struct {
 	Error   string    `json:"error,omitempty"`
 }
 
-// Run exchanges once, or until nothing is left to send.
+// Run exchanges once, or until nothing is left to send. It does not go on when
+// going on is in vain: after a refusal that only a person can mend, or when all
+// that is left are packets that central would not take.
 func (c SyncCmd) Run(s *streams) error {
 	dir, cfg, err := c.load()
 	if err != nil {
@@ -50,7 +54,7 @@ func (c SyncCmd) Run(s *streams) error {
 	for {
 		err := worker.Exchange(ctx)
 		st := box.Stats()
-		line := syncLine{Time: time.Now(), Online: err == nil, Pending: st.Pending, Stored: st.Stored, Opened: st.Opened, Refused: st.Refused, Roster: roster.Count()}
+		line := syncLine{Time: time.Now(), Online: worker.Status().Online, Pending: st.Pending, Stored: st.Stored, Opened: st.Opened, Refused: st.Refused, Roster: roster.Count()}
 		if err != nil {
 			line.Error = centralWords(err)
 		}
@@ -68,8 +72,13 @@ func (c SyncCmd) Run(s *streams) error {
 			}
 			return nil
 		}
-		if err == nil && st.Pending == 0 {
+		switch due, ok := box.NextDue(); {
+		case err == nil && st.Pending == 0:
 			return nil
+		case worker.Status().Problem != "":
+			return exitError(exitFailed)
+		case err == nil && (!ok || time.Until(due) > uplink.RetryMax):
+			return fmt.Errorf("还有 %d 份传不出去：中心不收，或文件有问题，都还在本机；详情见同步页或 yunzhao verify / %d photos cannot be sent: central would not take them, or their files are faulty; they are still here, see the sync page or yunzhao verify", st.Pending, st.Pending)
 		}
 		wait := time.Second
 		if err != nil {
