@@ -100,13 +100,13 @@ func newCameraPage(u *ui) screen {
 	s.noteI = s.sign("note", colNote)
 	s.note = s.pair(17, 13, true, colNote, colNote)
 
-	job := func(id, icon string, look look, j booth.CameraJob) *button {
-		return s.page.button(id, look, icon, func() { u.send(booth.DoCamera{Job: j}) })
+	job := func(id, icon string, j booth.CameraJob) *button {
+		return s.page.button(id, lookPlain, icon, func() { u.send(booth.DoCamera{Job: j}) })
 	}
-	s.bundle = job("camera-bundle", "box", lookPlain, booth.CameraBundle)
-	s.release = job("camera-release", "retake", lookPlain, booth.CameraRelease)
-	s.hold = job("camera-hold", "lock", lookPlain, booth.CameraHold)
-	s.grey = job("camera-card", "light", lookPlain, booth.CameraCard)
+	s.bundle = job("camera-bundle", "box", booth.CameraBundle)
+	s.release = job("camera-release", "retake", booth.CameraRelease)
+	s.hold = job("camera-hold", "lock", booth.CameraHold)
+	s.grey = job("camera-card", "light", booth.CameraCard)
 	s.shot = s.page.button("camera-shot", lookPrimary, "camera", s.shoot)
 	s.mark("camera-live", s.stage.bg, nil)
 	s.mark("camera-state", s.card.bg, func() string { return s.state.text })
