@@ -259,26 +259,29 @@ func (p *patch) ears(o *output) (float64, bool) {
 	half, _ := p.cheeks(o)
 	least := 1.0
 	for _, sign := range []float64{-1, 1} {
-		beyond := func(top, bottom float64) float64 {
+		// beyond is the share of rows in which skin is at least least wide between
+		// two distances from the cheek.
+		beyond := func(top, bottom, from, to, least float64) float64 {
 			rows, seen := 0, 0
 			for v := top; v < bottom; v += .02 {
 				rows++
 				n := 0
-				for u := half; u < half+.38; u += 1 / float64(p.unit) {
+				for u := half + from; u < half+to; u += 1 / float64(p.unit) {
 					i := p.index(sign*u, v)
 					if p.inside[i] && p.isSkin(i) && o.covers(p, sign*u, v) {
 						n++
 					}
 				}
-				if float64(n) >= .07*float64(p.unit) {
+				if float64(n) >= least*float64(p.unit) {
 					seen++
 				}
 			}
 			return float64(seen) / float64(rows)
 		}
 		// An ear is about as high as the eye distance; half of these rows is an ear.
-		ear := 2 * beyond(-.02, .62)
-		if beyond(.8, 1.2) > .7 {
+		// Below it the jaw of a broad face may reach a little beyond the cheek.
+		ear := 2 * beyond(-.02, .62, 0, .38, .07)
+		if beyond(.8, 1.2, .15, .5, .12) > .7 {
 			ear = 0
 		}
 		least = min(least, ear)
