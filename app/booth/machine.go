@@ -835,6 +835,10 @@ func (m *Machine) report(ev Event) {
 		m.scanning(ev)
 	case Scanned:
 		m.scanned(ev)
+	case TodayFound:
+		if m.op.page == PageFind {
+			m.op.found = &ev.Found
+		}
 	case SettingsRead:
 		m.settingsRead(ev)
 	case SyncChanged:

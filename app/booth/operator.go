@@ -202,6 +202,7 @@ type OperatorView struct {
 
 	Checklist *ChecklistView // of PageChecklist
 	Settings  *SettingsView  // of PageSettings
+	Found     *FoundView     // of PageFind
 	Class     *ClassView     // of PageClass
 }
 
@@ -293,6 +294,7 @@ type operator struct {
 	refusal  *Text // the notice, where it is one
 	camera   CameraView
 	settings *SettingsView
+	found    *FoundView
 
 	status []StatusLine
 	day    DayNumbers
@@ -367,6 +369,9 @@ func (m *Machine) operatorIntent(in Intent) bool {
 		return true
 	case DoCamera:
 		m.cameraJob(in.Job)
+		return true
+	case FindToday:
+		m.findToday(in)
 		return true
 	case ChangeSetting, ExportSettings, ImportSettings, Restart:
 		m.settingsIntent(in)
@@ -703,7 +708,7 @@ func (m *Machine) operatorView() *OperatorView {
 	}
 	v.Proving = m.proving
 	v.Page, v.Camera, v.Report, v.Checklist = m.op.page, m.cameraView(), m.dayView(), m.checklistView()
-	v.Settings, v.Class = m.settingsView(), m.classView()
+	v.Settings, v.Class, v.Found = m.settingsView(), m.classView(), m.foundView()
 	switch v.Page {
 	case PageSync:
 		v.Sync = m.op.sync

@@ -17,14 +17,16 @@ type (
 	// in the file.
 	Restart struct{}
 
-	// SaveSetting, WriteSettings and ReadSettings are their effects, answered by
-	// SettingsRead.
+	// SaveSetting is ChangeSetting's effect, answered by SettingsRead.
 	SaveSetting struct {
 		Key, Value string
 		By         Staff
 	}
+	// WriteSettings is ExportSettings' effect, ReadSettings is ImportSettings';
+	// both are answered by SettingsRead.
 	WriteSettings struct{ By Staff }
-	ReadSettings  struct{ By Staff }
+	// ReadSettings reads an exported file.
+	ReadSettings struct{ By Staff }
 	// Again is the effect of Restart.
 	Again struct{}
 

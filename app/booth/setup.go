@@ -20,27 +20,31 @@ const (
 
 // Intents of the first run.
 type (
-	// SetupGo ends the step and goes on; SetupSkip goes on without it; SetupBack
-	// goes to the step before.
-	SetupGo   struct{}
+	// SetupGo ends the step and goes on.
+	SetupGo struct{}
+	// SetupSkip goes on without it.
 	SetupSkip struct{}
+	// SetupBack goes to the step before.
 	SetupBack struct{}
 	// SetupLang chooses the language.
 	SetupLang struct{ Lang Lang }
 	// SetupNames are the station's and the school's.
 	SetupNames struct{ Station, School string }
-	// SetupDevice chooses a camera, SetupTurn turns its picture by 90 degrees.
+	// SetupDevice chooses a camera.
 	SetupDevice struct{ Device string }
-	SetupTurn   struct{}
-	// SetupTake photographs the empty backdrop, SetupTry takes a test shot.
+	// SetupTurn turns its picture by 90 degrees.
+	SetupTurn struct{}
+	// SetupTake photographs the empty backdrop.
 	SetupTake struct{}
-	SetupTry  struct{}
+	// SetupTry takes a test shot.
+	SetupTry struct{}
 	// SetupEnrol makes the station known to central.
 	SetupEnrol struct{ URL, Code string }
 	// SetupTrust goes on with the code that was scanned: an admin has compared its
-	// digits. SetupDrop forgets it.
+	// digits.
 	SetupTrust struct{}
-	SetupDrop  struct{}
+	// SetupDrop forgets the code that was scanned.
+	SetupDrop struct{}
 	// SetupSecret is the admin's new PIN, or the one that is asked for.
 	SetupSecret struct{ PIN string }
 )

@@ -29,7 +29,7 @@ func (m *Machine) openPage(p StaffPage) {
 	m.op.page = p
 	m.leaveClass()
 	m.op.notice, m.op.camera = nil, CameraView{}
-	m.op.settings = nil
+	m.op.settings, m.op.found = nil, nil
 	m.touchOperator()
 	m.emit(ShowPage{Page: p})
 }

@@ -80,7 +80,7 @@ func (c RunCmd) Run(s *streams) error {
 	if err != nil {
 		return fmt.Errorf("找不到本程序 / find this program: %w", err)
 	}
-	return fmt.Errorf("重新启动 / restart: %w", syscall.Exec(program, os.Args, os.Environ()))
+	return fmt.Errorf("重新启动 / restart: %w", syscall.Exec(program, os.Args, os.Environ())) //nolint:gosec // this very program, as it was called
 }
 
 // run opens the window and returns when it is closed, and whether the station is

@@ -29,7 +29,7 @@ func setUp(ctx context.Context, heart *watchdog.Heart, dir string, cfg config.Co
 	lock := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
 	got, err := lock.TryLock()
 	if err != nil || !got {
-		return false, nil //nolint:nilerr // whoever opens the station says what is wrong
+		return false, nil // whoever opens the station says what is wrong
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	store, err := openKeys(dir, cfg)

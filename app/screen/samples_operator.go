@@ -84,6 +84,7 @@ func operatorSamples(base, visit booth.View, crowded bool) []Sample {
 		lit.Calibration.Plate = booth.PlateView{ID: "P", TakenAt: sampleNow, Frames: 12}
 	}
 	add("47-light", lit, func(o *booth.OperatorView) { o.Page, o.Light, o.Notice = booth.PageLight, sampleLight(crowded), nil })
+	add("50-find", idle, func(o *booth.OperatorView) { o.Page, o.Found, o.Notice = booth.PageFind, sampleFound(crowded), nil })
 	for _, name := range []string{"48-settings", "48-settings-told"} {
 		add(name, idle, func(o *booth.OperatorView) {
 			o.Staff.Role = booth.RoleAdmin

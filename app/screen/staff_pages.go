@@ -29,6 +29,7 @@ func staffEntries() []staffEntry {
 		{page: booth.PageSync, icon: "cloud", name: booth.Text{ZH: "同步", EN: "Exchange"}, about: booth.Text{ZH: "待传、最后的错误、立即重试", EN: "Queue, last error, try now"}, make: newSyncPage},
 		{page: booth.PageRetakes, icon: "retake", name: booth.Text{ZH: "请回来重拍", EN: "Retakes"}, about: booth.Text{ZH: "被退回的照片和原因", EN: "Returned photos and why"}, make: newRetakesPage},
 		{page: booth.PagePayCode, icon: "phone", name: booth.Text{ZH: "缴费确认码", EN: "Payment code"}, about: booth.Text{ZH: "断网时核对手机上的 8 位数字", EN: "Eight digits, while offline"}, make: newPayCodePage},
+		{page: booth.PageFind, icon: "person", name: booth.Text{ZH: "找今天的同学", EN: "Find a student"}, about: booth.Text{ZH: "尾号、拼音首字母；审核到哪了", EN: "By number or name: what became"}, make: newFindPage},
 		{page: booth.PageSettings, icon: "tilt-right", name: booth.Text{ZH: "设置", EN: "Settings"}, about: booth.Text{ZH: "全部设置，导出导入（管理员）", EN: "All settings, export (admin)"}, admin: true, make: newSettingsPage},
 	}
 }

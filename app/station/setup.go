@@ -784,8 +784,8 @@ func (s *Setup) enrol(c provision.Code) {
 				s.told(booth.Bad, s.p.Words(err))
 				return
 			}
-			_, print, _ := keys.ParseEnrollCode(c.Enrol) // it was parsed by Enroll
-			s.note("setup.enrolled", e.Enrolled.StationID, provision.CompareCentral(c.URL, print, c.TLSPin))
+			_, fingerprint, _ := keys.ParseEnrollCode(c.Enrol) // it was parsed by Enroll
+			s.note("setup.enrolled", e.Enrolled.StationID, provision.CompareCentral(c.URL, fingerprint, c.TLSPin))
 			s.scanned, s.view.Scanned = nil, nil
 			values := map[string]string{"central.pin_sha256": c.TLSPin}
 			if c.Name != "" {
@@ -813,7 +813,7 @@ func (s *Setup) setPIN(pin string) {
 				s.told(booth.Bad, pinWords(err))
 				return
 			}
-			s.note("pin.set", "admin admin", "")
+			s.note("pin.set", string(booth.RoleAdmin), "")
 			s.told(booth.OK, booth.Text{ZH: "管理员 PIN 设好了。请记住，或封存在信封里。", EN: "The admin's PIN is set. Remember it, or seal it in an envelope."})
 		}
 	})

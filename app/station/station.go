@@ -376,6 +376,8 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 		case booth.Again:
 			s.again.Store(true)
 			s.stop()
+		case booth.LookToday:
+			s.lookToday(e)
 		case booth.SaveSetting:
 			s.saveSetting(e)
 		case booth.WriteSettings:

@@ -25,6 +25,8 @@ func (s *Station) showPage(p booth.StaffPage) {
 		s.refreshSync(centralLamp(st), st)
 	case booth.PageDay:
 		s.refreshDay()
+	case booth.PageFind:
+		s.lookToday(booth.LookToday{})
 	case booth.PageSettings:
 		s.showSettings()
 	case booth.PageClass:

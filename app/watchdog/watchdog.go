@@ -161,8 +161,8 @@ func (o *Options) once(ctx context.Context, patience time.Duration) (ending, err
 		case <-quiet.C:
 			o.Log.Error("the program's heart is still; it is killed", "ever_beat", born)
 			kill(cmd.Process.Pid, syscall.SIGKILL)
-			end := describe(<-gone)
-			end = ending{Unborn: !born, How: "hung"}
+			<-gone
+			end := ending{Unborn: !born, How: "hung"}
 			return end, nil
 		case <-ctx.Done():
 			return o.stop(cmd.Process.Pid, gone), nil

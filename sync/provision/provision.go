@@ -217,11 +217,11 @@ const groups = 5
 // what central's people say: they stand for central's address, its signing key
 // and its TLS key, and are the same for every code of one central.
 func (c Code) Compare() string {
-	_, print, err := keys.ParseEnrollCode(c.Enrol)
+	_, fingerprint, err := keys.ParseEnrollCode(c.Enrol)
 	if err != nil {
 		return ""
 	}
-	return CompareCentral(c.URL, print, c.TLSPin)
+	return CompareCentral(c.URL, fingerprint, c.TLSPin)
 }
 
 // CompareCentral is Compare for a central at that address whose signing key has
