@@ -485,12 +485,13 @@ func (s *Server) declare(ctx context.Context, st Station, packets []wire.Declare
 	var results []wire.DeclareResult
 	err := s.together(ctx, func(tx *bolt.Tx) error {
 		results = nil
+		unfinished := len(suffixes(tx, bktUnfinished, []byte(st.ID), s.unfinished))
 		for _, d := range packets {
 			res := wire.DeclareResult{ID: d.ID}
 			p, err := getPacket(tx, d.ID)
 			switch {
 			case errors.Is(err, ErrNotFound):
-				if len(suffixes(tx, bktByState, []byte(StageDeclared), maxUnfinished)) == maxUnfinished {
+				if unfinished++; unfinished > s.unfinished {
 					return &apiError{http.StatusServiceUnavailable, wire.CodeBusy, "too many unfinished uploads", 60}
 				}
 				p = Packet{

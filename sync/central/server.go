@@ -35,23 +35,24 @@ type Options struct {
 // Server is one central server over one directory. Its methods may be called
 // from several goroutines.
 type Server struct {
-	dir       string
-	db        *bolt.DB
-	keys      *keyring
-	vault     *vault
-	commits   *committer
-	rotating  sync.Mutex // the master key changes, or is being copied
-	now       func() time.Time
-	log       *slog.Logger
-	publicURL string
-	epoch     uint64 // wire.Hello.Epoch
-	secure    bool   // cookies only over https
-	sandbox   *sandbox
-	pay       PaymentProvider
-	pages     *pages
-	limits    *limiter
-	hashing   chan struct{} // at most this many argon2id at once: each takes 19 MiB
-	uploads   chan struct{} // at most this many bodies of packets in memory
+	dir        string
+	db         *bolt.DB
+	keys       *keyring
+	vault      *vault
+	commits    *committer
+	unfinished int        // most packets of one station that are declared and not here
+	rotating   sync.Mutex // the master key changes, or is being copied
+	now        func() time.Time
+	log        *slog.Logger
+	publicURL  string
+	epoch      uint64 // wire.Hello.Epoch
+	secure     bool   // cookies only over https
+	sandbox    *sandbox
+	pay        PaymentProvider
+	pages      *pages
+	limits     *limiter
+	hashing    chan struct{} // at most this many argon2id at once: each takes 19 MiB
+	uploads    chan struct{} // at most this many bodies of packets in memory
 
 	lockMu sync.Mutex
 	locks  map[string]*packetLock
@@ -110,7 +111,7 @@ func Open(dir string, o Options) (*Server, error) {
 		dir: dir, db: db, keys: keys, now: o.Now, log: o.Logger, publicURL: public,
 		secure: strings.HasPrefix(public, "https://"), pages: pg,
 		limits: newLimiter(o.Now), hashing: make(chan struct{}, 2), uploads: make(chan struct{}, maxUploads),
-		locks: map[string]*packetLock{},
+		locks: map[string]*packetLock{}, unfinished: maxUnfinished,
 	}
 	s.commits = &committer{update: func(do func(*bolt.Tx) error) error { return s.db.Update(do) }}
 	s.sandbox = &sandbox{db: db, now: o.Now}

@@ -41,6 +41,7 @@ var (
 	bktPurged      = []byte("purged")       // packet id → purgeRow
 	bktPackets     = []byte("packets")      // id → Packet
 	bktByState     = []byte("by_state")     // status, id → ""
+	bktUnfinished  = []byte("unfinished")   // station, id of a packet whose bytes are missing → ""
 	bktByStudent   = []byte("by_student")   // batch, ref, id → ""
 	bktStationLog  = []byte("station_log")  // station, sequence → logItem
 	bktLastAck     = []byte("last_ack")     // packet id → wire.Signed
@@ -55,7 +56,7 @@ var (
 	bktSandbox     = []byte("sandbox")      // order id → sandboxPayment
 	bktAudit       = []byte("audit")        // sequence → AuditEntry
 	bktErasures    = []byte("erasures")     // packet id → erasureRow
-	everyBucket    = [][]byte{bktDataKeys, bktErased, bktRules, bktOpinions, bktExports, bktExported, bktPurged, bktErasures, bktMeta, bktBatches, bktStations, bktCodes, bktUsers, bktLogins, bktStudents, bktRosterLog, bktByDocument, bktPackets, bktByState, bktByStudent, bktStationLog, bktLastAck, bktVerdictAt, bktClaims, bktPhones, bktBySession, bktOrders, bktOrderOf, bktNonces, bktNonceExpiry, bktSandbox, bktAudit}
+	everyBucket    = [][]byte{bktDataKeys, bktErased, bktRules, bktOpinions, bktExports, bktExported, bktPurged, bktErasures, bktMeta, bktBatches, bktStations, bktCodes, bktUsers, bktLogins, bktStudents, bktRosterLog, bktByDocument, bktPackets, bktByState, bktUnfinished, bktByStudent, bktStationLog, bktLastAck, bktVerdictAt, bktClaims, bktPhones, bktBySession, bktOrders, bktOrderOf, bktNonces, bktNonceExpiry, bktSandbox, bktAudit}
 	keySchema      = []byte("schema")
 	schemaVersion  = []byte("2")
 	schemaPlain    = []byte("1")       // students in plain; migrate makes it 2
@@ -253,6 +254,19 @@ func putPacket(tx *bolt.Tx, p Packet) error {
 	}
 	if p.Session != "" {
 		index[string(bktBySession)] = joinKey(p.Session, p.ID)
+	}
+	// Made where it is missing: an older index, or one out of a backup.
+	unfinished, err := tx.CreateBucketIfNotExists(bktUnfinished)
+	if err != nil {
+		return fmt.Errorf("central: index packet: %w", err)
+	}
+	if key := joinKey(p.Station, p.ID); p.Stage == StageDeclared {
+		err = unfinished.Put(key, nil)
+	} else {
+		err = unfinished.Delete(key)
+	}
+	if err != nil {
+		return fmt.Errorf("central: index packet: %w", err)
 	}
 	for bucket, key := range index {
 		if err := tx.Bucket([]byte(bucket)).Put(key, nil); err != nil {
