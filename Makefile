@@ -182,7 +182,7 @@ test-deb: deb ## 在干净的 Debian 上装、崩溃、升级、卸载（需要 
 screens: ## 把每个画面画成图片 / draw every screen into out/screens (DOCS=1 writes docs/screens.md)
 	@.ci/deps test
 	$(if $(DOCS),rm -f docs/images/screen-*.jpg)
-	YUNZHAO_SCREENS=$(CURDIR)/out/screens YUNZHAO_DOCS=$(DOCS) $(GO) test -tags $(TAGS) -count=1 -v -run '^TestDrawScreens$$' -timeout 30m ./app/screen
+	YUNZHAO_SCREENS=$(CURDIR)/out/screens YUNZHAO_DOCS=$(DOCS) $(GO) test -tags $(TAGS) -count=1 -v -run '^TestDraw(Screens|Displays)$$' -timeout 30m ./app/screen
 
 .PHONY: bench-identity
 bench-identity: ## 身份证与二维码识别、名单查找 / cards and codes before the camera, the roster searched (CARDS=400)

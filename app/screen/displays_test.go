@@ -278,25 +278,27 @@ func TestDrawDisplays(t *testing.T) {
 	if dir == "" {
 		t.Skip("set YUNZHAO_SCREENS to a directory to write pictures of both displays (make screens)")
 	}
+	docs := os.Getenv("YUNZHAO_DOCS") != ""
 	for _, sizes := range [][2]string{{"1280x800", "1280x800"}, {"1080x1920", "1920x1080"}} {
 		b := newPairBench(t, testSizes[sizes[0]], testSizes[sizes[1]])
 		for kind, crowded := range map[string]bool{"day": false, "crowded": true} {
-			for _, s := range samples(booth.ZH, crowded) {
-				b.d.Show(s.View)
-				switch s.View.State {
-				case booth.Framing, booth.Countdown, booth.Standardising:
-					if buf := b.d.Buffer(b.d.PreviewSize()); buf != nil && s.View.Operator == nil {
+			for _, name := range []string{"01-idle", "06-eligible", "10-framing", "15-review", "19-done", "30-operator-pin"} {
+				v := sample(t, crowded, name)
+				b.d.Show(v)
+				if v.State == booth.Framing {
+					if buf := b.d.Buffer(b.d.PreviewSize()); buf != nil {
 						fillRoom(buf)
-						b.d.student.preview.frozen = false
 						b.d.Offer(buf, 7)
 					}
-				default:
 				}
 				left, right := b.d.student.win.Canvas().Capture(), b.d.console.win.Canvas().Capture()
 				both := image.NewRGBA(image.Rect(0, 0, left.Bounds().Dx()+right.Bounds().Dx()+20, max(left.Bounds().Dy(), right.Bounds().Dy())))
 				draw.Draw(both, left.Bounds(), left, image.Point{}, draw.Src)
 				draw.Draw(both, right.Bounds().Add(image.Pt(left.Bounds().Dx()+20, 0)), right, image.Point{}, draw.Src)
-				writePNG(t, filepath.Join(dir, fmt.Sprintf("two-%s-%s-%s.png", sizes[0], kind, s.Name)), both)
+				writePNG(t, filepath.Join(dir, fmt.Sprintf("two-%s-%s-%s.png", sizes[0], kind, name)), both)
+				if docs && !crowded && sizes[0] == "1280x800" && (name == "10-framing" || name == "15-review") {
+					writeThumb(t, filepath.Join("../../docs/images", "displays-"+name+".jpg"), both)
+				}
 			}
 		}
 	}
