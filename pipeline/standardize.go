@@ -266,6 +266,7 @@ type photo struct {
 	judge judge
 	res   Result
 	head  head
+	trust float64 // in the finished cut-out, 0..1
 	mark  time.Time
 }
 
@@ -441,6 +442,7 @@ func (p *photo) compose() error {
 		if err != nil {
 			return fmt.Errorf("compose portrait: %w", err)
 		}
+		p.trust = port.Confidence
 		r.Timings.Compose += p.lap()
 
 		jpg, file, buf, err := encode(p.z.file, port.RGBA, s)
@@ -703,7 +705,7 @@ func (p *photo) plateChecks() {
 		r.Checks = append(r.Checks, c)
 	}
 	if s.Limit(checkCutout).Level != spec.LevelOff && p.seg != nil && p.res.JPEG != nil {
-		r.Checks = append(r.Checks, p.judge.value(checkCutout, p.seg.Confidence, true))
+		r.Checks = append(r.Checks, p.judge.value(checkCutout, p.trust, true))
 	}
 }
 

@@ -119,7 +119,7 @@ func (r *renderer) narrow() {
 	r.evenness()
 	for i := range mixed {
 		may := r.kind[i] == pixelMixed && (!r.even(i) || r.shaded(i))
-		mixed[i] = b2u(may && r.al[i] < .85 && r.va[i] < .02 && r.res[i] < onTheLine)
+		mixed[i] = b2u(may && r.al[i] < .85 && r.va[i] < knownVariance && r.res[i] < onTheLine)
 		r.thin[i] &= b2u(may && r.al[i] <= .9 && (r.al[i] > evenFrom || r.res[i] < nearTheLine || r.shaded(i)))
 	}
 	shrink(mixed, mixed, r.u2, w, h, 1)
@@ -161,6 +161,8 @@ func (r *renderer) narrow() {
 const (
 	onTheLine   = 60
 	nearTheLine = 1200
+	// knownVariance is the variance below which an estimate counts as known.
+	knownVariance = .02
 )
 
 // A mixture of hair and wall is never even: it is made of single hairs. Where

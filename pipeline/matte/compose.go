@@ -8,6 +8,8 @@ import "image"
 // compose makes the images. The person's light in a mixed pixel is what is
 // left after the backdrop's share is taken away, C − (1−α)B, bounded by what a
 // person of that coverage can send; it needs no guess of the person's colour.
+// What is wholly person, and the crop as photographed, is averaged in linear
+// light; near full coverage a mixed pixel goes over into it.
 func (r *renderer) compose(bg [3]float32, keep bool) *Portrait {
 	w, h := r.w, r.h
 	rect := image.Rect(0, 0, w, h)
@@ -16,11 +18,13 @@ func (r *renderer) compose(bg [3]float32, keep bool) *Portrait {
 		p.PlateCut = image.NewRGBA(rect)
 	}
 	one := [3]float32{1, 1, 1}
+	lit := r.inv // the noise has been heard
+	resampleLight(lit, w, h, r.frame, r.crop)
 	fill := [4]uint8{to8(bg[0]), to8(bg[1]), to8(bg[2]), 255}
 	halves(h, func(lo, hi int) {
 		lo, hi = lo*w, hi*w
 		C.yz_grey(u8(p.Alpha.Pix), f32(r.alpha), C.int(lo), C.int(hi))
-		pack(p.Cut, r.c, one, lo, hi)
+		pack(p.Cut, lit, one, lo, hi)
 		if p.PlateCut != nil {
 			pack(p.PlateCut, r.b, one, lo, hi)
 		}
@@ -50,7 +54,9 @@ func (r *renderer) compose(bg [3]float32, keep bool) *Portrait {
 				own[ch] = min(max(r.c[ch][i]-(1-a)*r.b[ch][i], 0), 255*a)
 			}
 			r.despill(m, a, &own)
+			whole := clamp01((a - wholeFrom) / (1 - wholeFrom))
 			for ch, v := range own {
+				v += whole * (lit[ch][i] - r.c[ch][i])
 				p.RGBA.Pix[4*i+ch] = to8(v + (1-a)*bg[ch])
 			}
 		}
@@ -62,6 +68,10 @@ func (r *renderer) compose(bg [3]float32, keep bool) *Portrait {
 func pack(m *image.RGBA, p [3][]float32, gain [3]float32, lo, hi int) {
 	C.yz_pack(u8(m.Pix), f32(p[0]), f32(p[1]), f32(p[2]), f32(gain[:]), logOffset, C.int(lo), C.int(hi))
 }
+
+// wholeFrom is the coverage from which a pixel goes over to the mean of the light:
+// below it, that mean would be the wall's more than the person's.
+const wholeFrom = .9
 
 // despillShare of the excess is taken: before red all of it is best, before a
 // target of the wall's own colour none; the measured optimum lies between.

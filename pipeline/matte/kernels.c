@@ -393,6 +393,18 @@ KERNEL void yz_add_u8(float *restrict acc, const uint8_t *restrict row, float we
 	for (int i = 0; i < n; i++) acc[i] += weight * (float)row[i];
 }
 
+KERNEL void yz_add_table(float *restrict acc, const uint8_t *restrict row, const float *restrict table, float weight, int n) {
+	for (int i = 0; i < n; i++) acc[i] += weight * table[row[i]];
+}
+
+KERNEL void yz_tabled(float *restrict p, const float *restrict table, int steps, int i0, int i1) {
+	for (int i = i0; i < i1; i++) {
+		const float v = fminimum(fmaximum(p[i], 0), 1) * (float)steps;
+		const int k = (int)v;
+		p[i] = table[k] + (table[k + 1] - table[k]) * (v - (float)k);
+	}
+}
+
 KERNEL void yz_add_u16(float *restrict acc, const uint16_t *restrict row, float weight, int n) {
 	for (int i = 0; i < n; i++) acc[i] += weight * (float)row[i];
 }

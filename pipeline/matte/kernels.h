@@ -58,7 +58,10 @@ void yz_fit_add(float *o0, float *o1, float *o2, const double *mom, const float 
 
 // acc[i] += weight * row[i].
 void yz_add_u8(float *acc, const uint8_t *row, float weight, int n);
+void yz_add_table(float *acc, const uint8_t *row, const float *table, float weight, int n); // table[row[i]] instead
 void yz_add_u16(float *acc, const uint16_t *row, float weight, int n);
+// p[i], of 0..1, becomes what a table of steps + 2 values says, lines between.
+void yz_tabled(float *p, const float *table, int steps, int i0, int i1);
 // One row of three planes from an interleaved line of stride floats a pixel:
 // output x is the sum of weights[at[x]..at[x+1]] over pixels from first[x] on.
 void yz_across(float *r, float *g, float *b, const float *line, int stride, const int32_t *first, const int32_t *at,

@@ -68,6 +68,9 @@ type Portrait struct {
 	// PlateFlat is the plate under one gain per channel, so that a cast shadow
 	// shows as the difference from Cut; nil without a plate.
 	PlateFlat *image.RGBA
+	// Confidence is the segmentation's, lowered by what the rim of the person left
+	// open: 0 (a guess) .. 1 (sure).
+	Confidence float64
 }
 
 // Matter segments and renders. It owns scratch memory that is reused from call

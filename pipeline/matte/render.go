@@ -41,7 +41,9 @@ func (m *Matter) Render(seg *Segmentation, crop Rect, outW, outH int, bg color.R
 	m.mix = r.mix
 	r.narrow()
 	r.solve()
-	return r.compose(opaque(bg), keep), nil
+	p := r.compose(opaque(bg), keep)
+	p.Confidence = r.confidence()
+	return p, nil
 }
 
 // renderer holds the planes of one Render at the output size.

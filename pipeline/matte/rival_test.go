@@ -24,6 +24,7 @@ func compare(t *testing.T, list []booth, people matte.People) {
 		t.Fatal(err)
 	}
 	const repeats = 5 // of ours, which is short; the median counts
+	fmt.Println()
 	var own, seeded, boxed, toMask, toPortrait, ownMask, ownAll, other []float64
 	m := matte.New()
 	if *ask {
@@ -80,6 +81,10 @@ func compare(t *testing.T, list []booth, people matte.People) {
 				}
 			}
 			ownMask, ownAll, other = append(ownMask, middle(mask)), append(ownAll, middle(all)), append(other, ms(quicker))
+			last := len(own) - 1
+			fmt.Printf("%-44s MSE %7.2f boxed, %6.2f seeded, %5.2f ours: %5.0f× and %4.0f×; time %.0f ms, ours %.0f to the mask (%.1f×), %.0f to the portrait (%.1f×)\n",
+				b.name(v), boxed[last], seeded[last], own[last], boxed[last]/own[last], seeded[last]/own[last],
+				ms(quicker), middle(mask), ms(quicker)/middle(mask), middle(all), ms(quicker)/middle(all))
 			toMask = append(toMask, ms(quicker)/middle(mask))
 			toPortrait = append(toPortrait, ms(quicker)/middle(all))
 		}

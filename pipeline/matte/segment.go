@@ -891,7 +891,7 @@ func (c *cutter) judge(sure []uint8) {
 			c.Confidence = min(c.Confidence, trust[part]/n[part])
 		}
 	}
-	if !c.shouldered() || c.disputed() {
+	if !c.shouldered() || c.disputed() || c.wallLike() {
 		c.Confidence = min(c.Confidence, lostBody)
 	}
 
@@ -938,10 +938,6 @@ func (c *cutter) judge(sure []uint8) {
 	}
 }
 
-// lostBody bounds the confidence when a shoulder has gone with the wall, or may
-// have: the check cutout warns from .5 down.
-const lostBody = .4
-
 // shouldered says whether the mask is as wide below the chin as any body: half a
 // face to either side. Rows that the region does not hold do not count.
 func (c *cutter) shouldered() bool {
@@ -966,7 +962,7 @@ func (c *cutter) shouldered() bool {
 // sureAt.
 const (
 	sureFrom = 2
-	sureAt   = 8
+	sureAt   = 5.5
 )
 
 // Limits of a booth that counts as unchanged. A camera's own exposure wanders

@@ -370,6 +370,7 @@ const (
 type result struct {
 	mattetest.Score
 	set, name  string
+	real       bool // the person is cut out of a photograph, not drawn
 	over       [len(targets)]float64 // colour error over each target
 	confidence float64
 	contrast   float64
@@ -429,10 +430,11 @@ func TestMatteTable(t *testing.T) {
 	for _, set := range []string{setDev, setHeldOut, setFresh, setBlind, setPlain, setShadow, setBare} {
 		printSet(set, results)
 	}
+	printWarnings(results)
 	compare(t, list, nets)
 	slices.SortStableFunc(results, func(a, b result) int { return cmp.Compare(b.MSE, a.MSE) })
-	bad := slices.DeleteFunc(slices.Clone(results), func(r result) bool { return r.set != setDev && r.set != setHeldOut })
-	fmt.Println("\nten worst of dev and held-out:")
+	bad := slices.DeleteFunc(slices.Clone(results), func(r result) bool { return !slices.Contains([]string{setDev, setHeldOut, setFresh, setBlind}, r.set) })
+	fmt.Println("\nten worst of dev, held-out, fresh and blind:")
 	for i, r := range bad[:min(10, len(bad))] {
 		fmt.Printf("%2d. %-50s MSE %.2f, colour %.1f, confidence %.2f  %s\n", i+1, r.name, r.MSE, r.Colour, r.confidence, mattetest.FileName(r.name)+"-*.png")
 	}
@@ -457,7 +459,7 @@ func (r *result) print() {
 
 // printSet prints mean, median and worst of a set.
 func printSet(set string, results []result) {
-	var mse, band, colour []float64
+	var mse, band, colour, people []float64
 	var over [len(targets)][]float64
 	good, warned, missed := 0, 0, 0
 	for _, r := range results {
@@ -467,6 +469,9 @@ func printSet(set string, results []result) {
 		mse, band, colour = append(mse, r.MSE), append(band, r.Band), append(colour, r.Colour)
 		for i, v := range r.over {
 			over[i] = append(over[i], v)
+		}
+		if r.real {
+			people = append(people, r.MSE)
 		}
 		switch {
 		case r.MSE <= wantedWorst:
@@ -484,6 +489,37 @@ func printSet(set string, results []result) {
 	fmt.Printf("\n%s, %d scenes: MSE mean %.2f median %.2f worst %.2f; band %.1f / %.1f; colour %.1f / %.1f (white %.1f, blue %.1f, red %.1f, grey %.1f); %d above %.1f, %d of them without a warning; %d of the other %d warned of\n",
 		set, len(mse), mean(mse), middle(mse), slices.Max(mse), mean(band), slices.Max(band), mean(colour), slices.Max(colour),
 		mean(over[0]), mean(over[1]), mean(over[2]), mean(over[3]), len(mse)-good, wantedWorst, missed, warned, good)
+	if len(people) > 0 && len(people) < len(mse) {
+		fmt.Printf("  of them real people, %d: MSE mean %.2f worst %.2f\n", len(people), mean(people), slices.Max(people))
+	}
+}
+
+// printWarnings prints, over all scenes with a plate, how many cut-outs of each
+// quality the check cutout warns of.
+func printWarnings(results []result) {
+	from := [...]float64{0, 1, wantedWorst, 5}
+	var all, warned [len(from)]int
+	for _, r := range results {
+		if r.set == setBare {
+			continue
+		}
+		k := len(from) - 1
+		for k > 0 && r.MSE <= from[k] {
+			k--
+		}
+		all[k]++
+		if r.confidence < warnBelow {
+			warned[k]++
+		}
+	}
+	fmt.Println("\nwarnings, of all scenes with a plate:")
+	for k, n := range all {
+		to := "more"
+		if k+1 < len(from) {
+			to = fmt.Sprintf("%.0f", from[k+1])
+		}
+		fmt.Printf("  MSE %.0f to %s: %d of %d warned of\n", from[k], to, warned[k], n)
+	}
 }
 
 func mean(v []float64) float64 {
@@ -519,17 +555,17 @@ func measure(t *testing.T, m *matte.Matter, plate *matte.Plate, made *mattetest.
 	if v.bare {
 		plate = nil
 	}
-	r := result{set: b.set, name: b.name(v)}
+	r := result{set: b.set, name: b.name(v), real: v.who != nil}
 	seg, err := m.Segment(s.Frame, plate, s.Face, s.Region)
 	if err != nil {
 		t.Error(err)
 		return r
 	}
-	r.confidence, r.contrast = seg.Confidence, seg.Contrast
 	if r.portrait, err = m.Render(seg, s.Crop, 480, 640, lightBlue, false); err != nil {
 		t.Error(err)
 		return r
 	}
+	r.confidence, r.contrast = r.portrait.Confidence, seg.Contrast
 	r.truth = s.Truth(480, 640)
 	r.Score = r.truth.Score(r.portrait.Alpha, r.portrait.RGBA, lightBlue)
 	for i, bg := range targets {

@@ -88,7 +88,7 @@ func (r *renderer) thinHair() {
 				if !hair || r.m[i] == 0 || r.st[i] <= .5 || r.din[i] > hairDepth*r.fw {
 					continue
 				}
-				if dx, dy := (float32(x)-r.cx)/(.5*r.fw), (float32(y)-r.fy-.5*r.fh)/(.55*r.fh); dx*dx+dy*dy < 1 {
+				if r.inFace(float32(x), float32(y)) {
 					continue
 				}
 				r.thin[i] = b2u(r.wallShare(i) > thinFrom)
@@ -180,9 +180,8 @@ func (r *renderer) suspects() {
 	for y := range h {
 		for x := range w {
 			i := y*w + x
-			dx, dy := (float32(x)-r.cx)/(.5*r.fw), (float32(y)-r.fy-.5*r.fh)/(.55*r.fh)
 			r.u2[i] = b2u((near[i] < likeWall || r.tmp[i] < 8) && r.st[i] > .5 && r.m[i] != 0 &&
-				r.din[i] < .25*r.fw && dx*dx+dy*dy >= 1 && float32(y) < r.chin-.15*r.fh && !own.hold(r, x, y))
+				r.din[i] < .25*r.fw && !r.inFace(float32(x), float32(y)) && float32(y) < r.chin-.15*r.fh && !own.hold(r, x, y))
 		}
 	}
 	grow(r.u2, r.u2, r.u1, w, h, 2)
