@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+
 	"github.com/yunzhao-station/yunzhao/sync/wire"
 )
 
@@ -28,7 +30,7 @@ func (s *Server) exportsPage(w http.ResponseWriter, r *http.Request, ss staffSes
 	v := exportsView{frame: s.frame(ss, "exports"), Names: "{student_no}"}
 	all, err := s.ExportRequests(r.Context())
 	if err == nil {
-		v.Batches, err = s.Batches(r.Context())
+		v.Batches, err = s.ownBatches(r.Context(), ss)
 	}
 	if err != nil {
 		s.staffFail(w, err)
@@ -40,6 +42,9 @@ func (s *Server) exportsPage(w http.ResponseWriter, r *http.Request, ss staffSes
 	}
 	now, me := s.now(), ss.user.Name
 	for _, x := range all {
+		if ss.within(x.Batch) != nil {
+			continue
+		}
 		row := exportRow{
 			ExportRequest: x, Title: titles[x.Batch], Void: x.Void(now), Open: x.Open(now),
 			MayAnswer: x.State == ExportAsked && x.AskedBy != me, Until: x.DecidedAt.Add(exportOpen),
@@ -55,7 +60,11 @@ func (s *Server) showExports(w http.ResponseWriter, r *http.Request, ss staffSes
 }
 
 func (s *Server) postExport(w http.ResponseWriter, r *http.Request, ss staffSession) {
-	_, err := s.AskExport(r.Context(), r.PostFormValue("batch"), r.PostFormValue("names"), r.PostFormValue("purpose"), ss.user.Name)
+	batch := r.PostFormValue("batch")
+	err := ss.within(batch)
+	if err == nil {
+		_, err = s.AskExport(r.Context(), batch, r.PostFormValue("names"), r.PostFormValue("purpose"), ss.user.Name)
+	}
 	if err != nil {
 		s.exportsPage(w, r, ss, nil, err)
 		return
@@ -65,7 +74,11 @@ func (s *Server) postExport(w http.ResponseWriter, r *http.Request, ss staffSess
 
 func (s *Server) postDecideExport(w http.ResponseWriter, r *http.Request, ss staffSession) {
 	confirm := r.PostFormValue("decision") == "confirm"
-	if err := s.DecideExport(r.Context(), r.PathValue("id"), confirm, ss.user.Name); err != nil {
+	err := s.withinExport(r, ss)
+	if err == nil {
+		err = s.DecideExport(r.Context(), r.PathValue("id"), confirm, ss.user.Name)
+	}
+	if err != nil {
 		s.exportsPage(w, r, ss, nil, err)
 		return
 	}
@@ -76,10 +89,25 @@ func (s *Server) postDecideExport(w http.ResponseWriter, r *http.Request, ss sta
 	s.exportsPage(w, r, ss, &bilingual{"已拒绝", "Refused"}, nil)
 }
 
+// withinExport refuses a request that is not of a batch of the user's.
+func (s *Server) withinExport(r *http.Request, ss staffSession) error {
+	return s.view(r.Context(), func(tx *bolt.Tx) error {
+		x, err := getJSON[ExportRequest](tx, bktExports, []byte(r.PathValue("id")))
+		if err != nil {
+			return err
+		}
+		return ss.within(x.Batch)
+	})
+}
+
 // fetchExportFile streams the zip. It is a form and not a link, so that no
 // other site can make a browser fetch it.
 func (s *Server) fetchExportFile(w http.ResponseWriter, r *http.Request, ss staffSession) {
-	x, err := s.fetchExport(r.Context(), r.PathValue("id"), ss.user.Name)
+	var x ExportRequest
+	err := s.withinExport(r, ss)
+	if err == nil {
+		x, err = s.fetchExport(r.Context(), r.PathValue("id"), ss.user.Name)
+	}
 	if err != nil {
 		s.exportsPage(w, r, ss, nil, err)
 		return

@@ -372,7 +372,7 @@ func TestRefundsAreListedWithTheirReasons(t *testing.T) {
 	admin := w.staffBrowser(w.demo.ReviewerUser, w.demo.ReviewerPassword)
 	admin.want(200, admin.get("/admin/refunds"), refundReasons[RefundMismatch].ZH, refundReasons[RefundWithdrawn].ZH)
 	look := func() map[string]string {
-		open, fine, _, err := w.s.refundRows(ctx)
+		open, fine, _, err := w.s.refundRows(ctx, staffSession{})
 		must(t, err)
 		got := map[string]string{}
 		for _, r := range append(open, fine...) {
@@ -475,4 +475,74 @@ func TestRulesOfABatch(t *testing.T) {
 	if err := w.s.PutRules(t.Context(), "none", BatchRules{FourEyes: true}, "test"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("rules of no batch: %v", err)
 	}
+}
+
+// TestAnAdministratorOfOneBatch sees and changes nothing of another.
+func TestAnAdministratorOfOneBatch(t *testing.T) {
+	w := newWorld(t)
+	k, ctx := w.kiosk(), t.Context()
+	w.approvedPhotos(k, 1)
+	st := w.student(refOf(studentA(1)))
+	phone := w.browser()
+	phone.get("/k/" + k.token(ulid.Make(), time.Hour))
+	phone.identify(st)
+	phone.post("/m/pay", nil)
+	phone.want(200, phone.post("/m/sandbox", nil))
+	orders, err := w.s.Orders(ctx, "")
+	must(t, err)
+	x, err := w.s.AskExport(ctx, DemoBatchPaid, "{ref}", "学校", "anna")
+	must(t, err)
+	p := stranger(DemoBatchPaid)
+	k.send(k.seal(DemoBatchPaid+"/"+p.Ref, added(p)))
+	for _, u := range []struct{ name, batch string }{{"mine", DemoBatchPaid}, {"other", DemoBatchFree}} {
+		must(t, w.s.PutUser(ctx, u.name, "long enough password", []string{RoleAdmin}, []string{u.batch}, "test"))
+	}
+	mine, other := w.staffBrowser("mine", "long enough password"), w.staffBrowser("other", "long enough password")
+
+	for path, shows := range map[string]string{
+		"/admin": "演示批次甲", "/admin/exports": x.AskedBy, "/admin/refunds": "25.00", "/admin/provisional": p.Name,
+	} {
+		mine.want(200, mine.get(path), shows)
+		other.want(200, other.get(path))
+		other.lacks(shows)
+	}
+	mine.want(200, mine.get("/admin/batches/"+DemoBatchPaid))
+	other.want(404, other.get("/admin/batches/"+DemoBatchPaid))
+	mine.want(404, mine.get("/admin/batches/new"))
+	for _, b := range []*browser{mine, other} {
+		b.want(403, b.get("/admin/audit"))
+		b.get("/admin")
+		b.lacks("RECOVERY-IDENTITY", k.info.StationID)
+		for path, form := range map[string]url.Values{
+			"/admin/users": {"user": {"new"}, "password": {"long enough password"}, "role": {"admin"}}, "/admin/users/mine/disable": nil,
+			"/admin/stations/" + k.info.StationID + "/revoke": nil, "/admin/stations/" + k.info.StationID + "/batches": {"batch": {DemoBatchFree}},
+			"/admin/purge": nil, "/admin/erasures/" + x.ID: nil,
+		} {
+			b.want(403, b.post(path, form))
+		}
+	}
+	other.want(200, other.post("/admin/students", url.Values{"text": {st.IDNumber}}), "没有找到")
+	for path, form := range map[string]url.Values{
+		"/admin/students/" + st.Ref + "/erase": nil, "/admin/students/" + st.Ref + "/remove": nil,
+		"/admin/exports": {"batch": {DemoBatchPaid}, "names": {"{ref}"}, "purpose": {"x"}}, "/admin/exports/" + x.ID + "/decide": {"decision": {"confirm"}},
+		"/admin/exports/" + x.ID + "/fetch": nil, "/admin/orders/" + orders[0].ID + "/refund": {"why": {RefundAsked}},
+		"/admin/provisional/" + p.Ref: {"decision": {DecideAccept}}, "/admin/codes": {"batch": {DemoBatchPaid}, "days": {"1"}},
+	} {
+		other.want(422, other.post(path, form), "没有找到")
+	}
+	other.want(422, other.upload("/admin/roster", DemoBatchPaid, []byte("姓名,证件号码\n")), "没有找到")
+	if o, err := w.s.Orders(ctx, ""); err != nil || o[0].State != wire.PaymentPaid || w.student(st.Ref).Name != st.Name {
+		t.Errorf("something was changed: %+v %v", o, err)
+	}
+	// A code without a choice is for the own batches and not for all.
+	w.clock.add(time.Second)
+	other.want(200, other.post("/admin/codes", url.Values{"days": {"1"}}), "注册码")
+	codes, err := w.s.Codes(ctx)
+	must(t, err)
+	if len(codes[0].Batches) != 1 || codes[0].Batches[0] != DemoBatchFree {
+		t.Errorf("a code for %v", codes[0].Batches)
+	}
+	mine.get("/admin/exports")
+	mine.want(200, mine.post("/admin/exports/"+x.ID+"/decide", url.Values{"decision": {"confirm"}}), "已确认")
+	mine.want(200, mine.post("/admin/students/"+st.Ref+"/erase", nil), "彻底删除")
 }

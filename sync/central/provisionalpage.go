@@ -43,7 +43,7 @@ type provisionalView struct {
 // whose name and number is on record.
 func (s *Server) provisionalPage(w http.ResponseWriter, r *http.Request, ss staffSession, done *bilingual, failed error) {
 	v := provisionalView{frame: s.frame(ss, "provisional")}
-	batches, err := s.Batches(r.Context())
+	batches, err := s.ownBatches(r.Context(), ss)
 	if err != nil {
 		s.staffFail(w, err)
 		return
@@ -103,7 +103,12 @@ func (s *Server) showProvisional(w http.ResponseWriter, r *http.Request, ss staf
 
 func (s *Server) postProvisional(w http.ResponseWriter, r *http.Request, ss staffSession) {
 	decision := r.PostFormValue("decision")
-	if err := s.DecideProvisional(r.Context(), r.PathValue("ref"), decision, r.PostFormValue("into"), ss.user.Name); err != nil {
+	ref := r.PathValue("ref")
+	err := s.withinStudent(r.Context(), ss, ref)
+	if err == nil {
+		err = s.DecideProvisional(r.Context(), ref, decision, r.PostFormValue("into"), ss.user.Name)
+	}
+	if err != nil {
 		s.provisionalPage(w, r, ss, nil, err)
 		return
 	}

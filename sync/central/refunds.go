@@ -66,7 +66,7 @@ func (s *Server) refundLine(tx *bolt.Tx, o Order, b wire.Batch) (string, error) 
 
 // refundRows sorts the paid and refunded orders: first those that have a reason
 // to be given back, then the paid ones, then those given back, newest first.
-func (s *Server) refundRows(ctx context.Context) (open, paid, refunded []refundRow, err error) {
+func (s *Server) refundRows(ctx context.Context, ss staffSession) (open, paid, refunded []refundRow, err error) {
 	err = s.view(ctx, func(tx *bolt.Tx) error {
 		all, err := list[Order](tx, bktOrders)
 		if err != nil {
@@ -74,6 +74,9 @@ func (s *Server) refundRows(ctx context.Context) (open, paid, refunded []refundR
 		}
 		slices.SortFunc(all, func(a, b Order) int { return cmp.Compare(b.ID, a.ID) })
 		for _, o := range all {
+			if ss.within(o.Batch) != nil {
+				continue
+			}
 			b, err := getJSON[wire.Batch](tx, bktBatches, []byte(o.Batch))
 			if err != nil {
 				return err
@@ -114,7 +117,7 @@ const refundsShown = 100
 func (s *Server) refundsPage(w http.ResponseWriter, r *http.Request, ss staffSession, done *bilingual, failed error) {
 	v := refundsView{frame: s.frame(ss, "refunds")}
 	var err error
-	if v.Open, v.Paid, v.Refunded, err = s.refundRows(r.Context()); err != nil {
+	if v.Open, v.Paid, v.Refunded, err = s.refundRows(r.Context(), ss); err != nil {
 		s.staffFail(w, err)
 		return
 	}
@@ -136,7 +139,17 @@ func (s *Server) showRefunds(w http.ResponseWriter, r *http.Request, ss staffSes
 }
 
 func (s *Server) postRefund(w http.ResponseWriter, r *http.Request, ss staffSession) {
-	if err := s.Refund(r.Context(), r.PathValue("id"), r.PostFormValue("why"), ss.user.Name); err != nil {
+	err := s.view(r.Context(), func(tx *bolt.Tx) error {
+		o, err := getJSON[Order](tx, bktOrders, []byte(r.PathValue("id")))
+		if err != nil {
+			return err
+		}
+		return ss.within(o.Batch)
+	})
+	if err == nil {
+		err = s.Refund(r.Context(), r.PathValue("id"), r.PostFormValue("why"), ss.user.Name)
+	}
+	if err != nil {
 		s.refundsPage(w, r, ss, nil, err)
 		return
 	}

@@ -46,11 +46,11 @@ func (s *Server) staffRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /admin/batches/{id}", s.staff(RoleAdmin, s.showBatch))
 	mux.HandleFunc("POST /admin/batches", s.staff(RoleAdmin, s.postBatch))
 	mux.HandleFunc("POST /admin/codes", s.staff(RoleAdmin, s.postCode))
-	mux.HandleFunc("POST /admin/users", s.staff(RoleAdmin, s.postUser))
-	mux.HandleFunc("POST /admin/users/{name}/disable", s.staff(RoleAdmin, s.postDisableUser))
-	mux.HandleFunc("POST /admin/stations/{id}/revoke", s.staff(RoleAdmin, s.postRevoke))
-	mux.HandleFunc("POST /admin/stations/{id}/batches", s.staff(RoleAdmin, s.postStationBatches))
-	mux.HandleFunc("POST /admin/erasures/{id}", s.staff(RoleAdmin, s.postErasure))
+	mux.HandleFunc("POST /admin/users", s.whole(s.postUser))
+	mux.HandleFunc("POST /admin/users/{name}/disable", s.whole(s.postDisableUser))
+	mux.HandleFunc("POST /admin/stations/{id}/revoke", s.whole(s.postRevoke))
+	mux.HandleFunc("POST /admin/stations/{id}/batches", s.whole(s.postStationBatches))
+	mux.HandleFunc("POST /admin/erasures/{id}", s.whole(s.postErasure))
 	mux.HandleFunc("POST /admin/roster", s.staff(RoleAdmin, s.postRoster))
 	mux.HandleFunc("GET /admin/refunds", s.staff(RoleAdmin, s.showRefunds))
 	mux.HandleFunc("POST /admin/orders/{id}/refund", s.staff(RoleAdmin, s.postRefund))
@@ -64,8 +64,8 @@ func (s *Server) staffRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /admin/exports", s.staff(RoleAdmin, s.postExport))
 	mux.HandleFunc("POST /admin/exports/{id}/decide", s.staff(RoleAdmin, s.postDecideExport))
 	mux.HandleFunc("POST /admin/exports/{id}/fetch", s.staff(RoleAdmin, s.fetchExportFile))
-	mux.HandleFunc("POST /admin/purge", s.staff(RoleAdmin, s.postPurge))
-	mux.HandleFunc("GET /admin/audit", s.staff(RoleAdmin, s.showAudit))
+	mux.HandleFunc("POST /admin/purge", s.whole(s.postPurge))
+	mux.HandleFunc("GET /admin/audit", s.whole(s.showAudit))
 }
 
 // staffSession is one request of somebody who is signed in.
@@ -125,10 +125,47 @@ func (s *Server) staff(role string, next func(http.ResponseWriter, *http.Request
 	}
 }
 
+// whole lets an administrator through who is not bound to batches.
+func (s *Server) whole(next func(http.ResponseWriter, *http.Request, staffSession)) http.HandlerFunc {
+	return s.staff(RoleAdmin, func(w http.ResponseWriter, r *http.Request, ss staffSession) {
+		if !ss.user.Everywhere() {
+			s.staffError(w, http.StatusForbidden, "没有权限", "You may not open this page.")
+			return
+		}
+		next(w, r, ss)
+	})
+}
+
+// within refuses what is not of a batch of the user's, as if it were not there.
+func (ss staffSession) within(batch string) error {
+	if !ss.user.MayReview(batch) {
+		return ErrNotFound
+	}
+	return nil
+}
+
+// ownBatches are those that the user works on.
+func (s *Server) ownBatches(ctx context.Context, ss staffSession) ([]wire.Batch, error) {
+	all, err := s.Batches(ctx)
+	return slices.DeleteFunc(all, func(b wire.Batch) bool { return !ss.user.MayReview(b.ID) }), err
+}
+
+// withinStudent refuses a student who is not of a batch of the user's.
+func (s *Server) withinStudent(ctx context.Context, ss staffSession, ref string) error {
+	return s.view(ctx, func(tx *bolt.Tx) error {
+		row, err := s.student(tx, ref)
+		if err != nil {
+			return err
+		}
+		return ss.within(row.Batch)
+	})
+}
+
 // frame is what every staff page needs.
 type frame struct {
 	User  string
 	Admin bool
+	Whole bool // an administrator of the whole centre
 	CSRF  string
 	Tab   string
 	Error *bilingual
@@ -136,7 +173,7 @@ type frame struct {
 }
 
 func (s *Server) frame(ss staffSession, tab string) frame {
-	return frame{User: ss.user.Name, Admin: ss.user.Has(RoleAdmin), CSRF: s.csrfToken(ss.cookie), Tab: tab}
+	return frame{User: ss.user.Name, Admin: ss.user.Has(RoleAdmin), Whole: ss.user.Has(RoleAdmin) && ss.user.Everywhere(), CSRF: s.csrfToken(ss.cookie), Tab: tab}
 }
 
 func (s *Server) staffError(w http.ResponseWriter, status int, zh, en string) {
@@ -634,7 +671,7 @@ const quietAfter = 10 * time.Minute
 
 func (s *Server) adminView(ctx context.Context, ss staffSession) (adminView, error) {
 	v := adminView{frame: s.frame(ss, "admin"), Now: s.now(), Fingerprint: s.Fingerprint(), Recovery: s.RecoveryIdentityPath()}
-	bs, err := s.Batches(ctx)
+	bs, err := s.ownBatches(ctx, ss)
 	if err != nil {
 		return v, err
 	}
@@ -644,6 +681,10 @@ func (s *Server) adminView(ctx context.Context, ss staffSession) (adminView, err
 	}
 	if err := s.view(ctx, func(tx *bolt.Tx) error { return countBatches(tx, v.Batches) }); err != nil {
 		return v, err
+	}
+	if !v.Whole {
+		v.Recovery = ""
+		return v, nil
 	}
 	sts, err := s.Stations(ctx)
 	if err != nil {
@@ -755,6 +796,10 @@ func (s *Server) newBatch() wire.Batch {
 func (s *Server) showBatch(w http.ResponseWriter, r *http.Request, ss staffSession) {
 	v := batchView{frame: s.frame(ss, "admin")}
 	id := r.PathValue("id")
+	if err := ss.within(id); err != nil {
+		s.staffFail(w, err)
+		return
+	}
 	if id == "new" {
 		v.New, v.Batch = true, s.newBatch()
 	} else {
@@ -805,6 +850,9 @@ func (s *Server) postBatch(w http.ResponseWriter, r *http.Request, ss staffSessi
 	if err == nil {
 		err = perr
 	}
+	if err == nil {
+		err = ss.within(v.ID)
+	}
 	if err == nil && v.New {
 		err = s.view(r.Context(), func(tx *bolt.Tx) error {
 			if tx.Bucket(bktBatches).Get([]byte(v.ID)) != nil {
@@ -850,9 +898,16 @@ func (s *Server) postCode(w http.ResponseWriter, r *http.Request, ss staffSessio
 	if err != nil {
 		err = fmt.Errorf("%w: days must be a number", ErrInvalid)
 	}
+	scope := r.PostForm["batch"]
+	if !ss.user.Everywhere() && len(scope) == 0 {
+		scope = ss.user.Batches
+	}
+	for _, b := range scope {
+		err = errors.Join(err, ss.within(b))
+	}
 	var code string
 	if err == nil {
-		code, err = s.NewCode(r.Context(), r.PostForm["batch"], time.Duration(days)*24*time.Hour, ss.user.Name)
+		code, err = s.NewCode(r.Context(), scope, time.Duration(days)*24*time.Hour, ss.user.Name)
 	}
 	s.adminPage(w, r, ss, func(v *adminView) { v.NewCode = code }, err)
 }
@@ -901,6 +956,7 @@ func (s *Server) postRoster(w http.ResponseWriter, r *http.Request, ss staffSess
 	data, err := uploaded(r, "file")
 	batch := r.PostFormValue("batch")
 	var rep ImportReport
+	err = errors.Join(err, ss.within(batch))
 	if err == nil {
 		rep, err = s.ImportRoster(r.Context(), batch, data, ss.user.Name)
 	}

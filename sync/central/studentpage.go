@@ -98,7 +98,7 @@ func (s *Server) studentsPage(w http.ResponseWriter, r *http.Request, ss staffSe
 }
 
 func (s *Server) searchStudents(ctx context.Context, ss staffSession, v *studentsView) error {
-	found, err := s.FindStudents(ctx, v.Typed, nil, foundShown)
+	found, err := s.FindStudents(ctx, v.Typed, ss.user.Batches, foundShown)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,12 @@ func (s *Server) showStudents(w http.ResponseWriter, r *http.Request, ss staffSe
 }
 
 func (s *Server) postRemoveStudent(w http.ResponseWriter, r *http.Request, ss staffSession) {
-	if err := s.RemoveStudents(r.Context(), []string{r.PathValue("ref")}, ss.user.Name); err != nil {
+	ref := r.PathValue("ref")
+	err := s.withinStudent(r.Context(), ss, ref)
+	if err == nil {
+		err = s.RemoveStudents(r.Context(), []string{ref}, ss.user.Name)
+	}
+	if err != nil {
 		s.studentsPage(w, r, ss, nil, err)
 		return
 	}
@@ -137,7 +142,12 @@ func (s *Server) postRemoveStudent(w http.ResponseWriter, r *http.Request, ss st
 }
 
 func (s *Server) postEraseStudent(w http.ResponseWriter, r *http.Request, ss staffSession) {
-	if err := s.EraseStudent(r.Context(), r.PathValue("ref"), ss.user.Name); err != nil {
+	ref := r.PathValue("ref")
+	err := s.withinStudent(r.Context(), ss, ref)
+	if err == nil {
+		err = s.EraseStudent(r.Context(), ref, ss.user.Name)
+	}
+	if err != nil {
 		s.studentsPage(w, r, ss, nil, err)
 		return
 	}

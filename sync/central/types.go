@@ -152,7 +152,11 @@ func (u User) Has(role string) bool {
 	return false
 }
 
-// MayReview reports whether the user reviews this batch.
+// Everywhere reports whether the user is not bound to batches. What concerns the
+// whole centre, such as stations, users and the audit log, is for those alone.
+func (u User) Everywhere() bool { return len(u.Batches) == 0 }
+
+// MayReview reports whether the user works on this batch, in each of their roles.
 func (u User) MayReview(batch string) bool {
 	if len(u.Batches) == 0 {
 		return true
