@@ -47,6 +47,7 @@ type commands struct {
 	Verify      VerifyCmd      `cmd:"" help:"核对本机每个照片包 / Verify every packet on this station."`
 	Pin         PinCmd         `cmd:"" help:"工作人员的 PIN / Staff's PINs."`
 	Key         KeyCmd         `cmd:"" help:"本机的密钥 / This computer's keys."`
+	Settings    SettingsCmd    `cmd:"" help:"查看与修改设置 / Look at and change settings."`
 	Report      ReportCmd      `cmd:"" help:"一天的日报：PDF 和 CSV / A day's report, as PDF and CSV."`
 	Audit       AuditCmd       `cmd:"" help:"审计日志 / The audit log."`
 	Export      ExportCmd      `cmd:"" help:"把未上传的照片包写到 U 盘 / Copy unsent packets onto a USB stick."`

@@ -107,6 +107,8 @@ var gallery = []galleryPick{
 	{"40-staff-sync", "1280x800", booth.ZH, true, "同步 / The exchange"},
 	{"42-staff-retakes", "1280x800", booth.ZH, true, "请回来重拍 / To be photographed again"},
 	{"44-staff-paycode", "1280x800", booth.ZH, false, "缴费确认码 / Payment code"},
+	{"49-setup-compare", "1280x800", booth.ZH, false, "首次设置：核对中心 / First set-up: compare the digits"},
+	{"50-find", "1280x800", booth.ZH, false, "找今天的同学 / One of today's students"},
 	{"01-idle", "1080x1920", booth.ZH, true, "竖屏首页 / Welcome, portrait"},
 	{"10-framing", "1080x1920", booth.ZH, false, "竖屏取景 / Framing, portrait"},
 	{"15-review", "1080x1920", booth.ZH, false, "竖屏查看 / Review, portrait"},
