@@ -171,9 +171,12 @@ func TestVisits(t *testing.T) {
 	write("| 每小时 100 人时留给人的时间 / what 100 an hour leave to people | %.1f s（假设用了 / assumed %.1f s） |\n\n", (hour - median(own) - median(between)).Seconds(), (people + last.think).Seconds())
 	write("| 启动与开销 / start and cost | |\n|---|--:|\n")
 	write("| 启动→窗口，中位 / start to window, median of %d | %.2f s |\n", benchStarts, medianOf(begun, func(s startUp) time.Duration { return s.window }).Seconds())
-	write("| 启动→可以开始，相机有画面 / start to ready, frames coming | %.2f s |\n", medianOf(begun, func(s startUp) time.Duration { return s.ready }).Seconds())
-	write("| 最慢一次 / slowest | %.2f s |\n", slices.MaxFunc(begun, func(a, b startUp) int { return cmp.Compare(a.ready, b.ready) }).ready.Seconds())
+	frames := medianOf(begun, func(s startUp) time.Duration { return s.frames })
+	write("| 启动→相机有画面 / start to the camera's frames | %.2f s |\n", frames.Seconds())
+	write("| 最慢一次 / slowest | %.2f s |\n", slices.MaxFunc(begun, func(a, b startUp) int { return cmp.Compare(a.frames, b.frames) }).frames.Seconds())
 	write("| 要镜子→第一幅画面 / mirror asked for to its first picture | %.2f s |\n", first.Seconds())
+	write("| **启动→活动画面 / cold start to live preview** | **%.2f s** |\n", (frames + first).Seconds())
+	write("| 启动→可以开始，含模拟站重拍空背景 / start to ready, the simulated booth's backdrop photographed anew | %.2f s |\n", medianOf(begun, func(s startUp) time.Duration { return s.ready }).Seconds())
 	write("| 首页的 CPU / CPU of the welcome screen | 一个核的 %.0f %% / of one core |\n", 100*idle)
 	write("| 镜子的 CPU / CPU of the mirror | 一个核的 %.0f %% / of one core |\n", 100*mirror)
 	write("| 内存：刚启动，%d 次之后，峰值 / memory: started, after %d visits, peak | %d, %d, %d MB |\n", len(whole), len(whole), atStart, now, peak)
@@ -187,7 +190,8 @@ func TestVisits(t *testing.T) {
 // startUp is how soon a kiosk is there.
 type startUp struct {
 	window time.Duration // its window is on the screen
-	ready  time.Duration // the first student may come: the camera's frames arrive, the backdrop is known
+	frames time.Duration // the camera's frames arrive
+	ready  time.Duration // the first student may come: besides, the simulated booth's backdrop was photographed
 }
 
 // startTimed starts the kiosk and sees it open.
@@ -197,6 +201,11 @@ func (d *desk) startTimed(ctx context.Context) (s startUp, err error) {
 		return s, err
 	}
 	s.window = time.Since(began)
+	err = d.watch(ctx, func(st remote.State, _ string, _ map[string]bool) bool { return st.Lamps["camera"].Level == "ok" })
+	s.frames = time.Since(began)
+	if err != nil {
+		return s, err
+	}
 	err = d.watch(ctx, func(st remote.State, shown string, _ map[string]bool) bool {
 		fault, _ := st.Field("fault")
 		return shown == "idle" && fault == nil && st.Lamps["camera"].Level == "ok" && st.Lamps["plate"].Level == "ok"

@@ -23,6 +23,7 @@ func (s *Station) watchCamera(ctx context.Context) {
 	for {
 		changed := s.p.Camera.Changed() // before the status, so that no change is missed
 		s.report(ctx, cameraEvent(s.p.Camera.Status()))
+		s.onLoop(ctx, s.refreshHouse) // its lamp, and whether the door is open
 		select {
 		case <-ctx.Done():
 			return
