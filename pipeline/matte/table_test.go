@@ -370,7 +370,7 @@ const (
 type result struct {
 	mattetest.Score
 	set, name  string
-	real       bool // the person is cut out of a photograph, not drawn
+	real       bool                  // the person is cut out of a photograph, not drawn
 	over       [len(targets)]float64 // colour error over each target
 	confidence float64
 	contrast   float64
