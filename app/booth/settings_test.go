@@ -35,6 +35,8 @@ func TestSettingsAreAnAdminsOnly(t *testing.T) {
 		t.Error("an operator opens the settings")
 	}
 	nothing(d, "an operator")
+	d.m.op.page = PageSettings // as if the page had been left open for somebody else
+	nothing(d, "an operator before an admin's page")
 	d = newDesk(t).staff(RoleAdmin)
 	nothing(d, "an admin on another page")
 	d.do(OpenPage{Page: PageSettings})
