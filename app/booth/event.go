@@ -29,9 +29,12 @@ type Record struct {
 	Rejected   Text   // why, when Capture is rejected
 	Supersedes string // packet that a recapture replaces
 	By         string // how the student was identified: ByKeypad …
-	Service    ServiceView
-	Consent    ConsentView
-	Spec       string
+	// Provisional is the reason why staff added the student, who is on no roster;
+	// "" = a student of the roster.
+	Provisional string
+	Service     ServiceView
+	Consent     ConsentView
+	Spec        string
 }
 
 // How a student was identified, as it goes on record with the photo.

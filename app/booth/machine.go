@@ -90,7 +90,9 @@ type Machine struct {
 	busy    bool
 	token   int // of the newest lookup
 	scan    scan
-	class   class // that staff call; it outlives visits
+	asked   string // the number that is being looked up
+	class   class  // that staff call; it outlives visits
+	adding  add    // a student who is on no roster
 
 	candidates  []Record
 	record      *Record
@@ -306,7 +308,7 @@ func (m *Machine) clearVisit() {
 	m.session = ""
 	m.doc, m.raw, m.message, m.bad, m.busy = DocResident, "", Text{}, false, false
 	m.token++
-	m.scan = scan{}
+	m.scan, m.asked, m.adding.last = scan{}, "", ""
 	m.candidates, m.record = nil, nil
 	m.revealUntil = time.Time{}
 	m.flagged, m.consented = false, false
@@ -522,6 +524,7 @@ func (m *Machine) judge() {
 func (m *Machine) lookup(number string, scanned bool) {
 	m.token++
 	m.busy, m.bad, m.message = true, false, Text{}
+	m.asked = number
 	by := ByKeypad
 	if scanned {
 		by = ByWedge
@@ -607,6 +610,8 @@ func (m *Machine) choose(r Record) {
 	m.enter(Eligible)
 	if t, closed := alreadyCaptured(r.Capture); closed {
 		m.say(t)
+	} else if r.Provisional != "" {
+		m.toldProvisional()
 	}
 }
 
@@ -794,6 +799,12 @@ func (m *Machine) report(ev Event) {
 			m.enter(Done)
 			m.refreshClass()
 		}
+	case AddListed:
+		if m.op.page == PageAdd {
+			m.adding.batches = ev.Batches
+		}
+	case StudentKept:
+		m.studentKept(ev)
 	case ClassListed:
 		m.classListed(ev)
 	case SealFailed:
@@ -920,6 +931,7 @@ func (m *Machine) lookupDone(ev LookupDone) {
 		m.message, m.bad = *ev.Problem, true
 	case len(ev.Records) == 0:
 		m.message, m.bad = textNotFound, true
+		m.adding.last, m.adding.doc = m.asked, m.doc
 		m.audit("lookup.none", "")
 	case len(ev.Records) == 1:
 		m.choose(ev.Records[0])

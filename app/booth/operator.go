@@ -162,7 +162,7 @@ type DayNumbers struct {
 
 // Allowed says what staff may do now; the page shows nothing else.
 type Allowed struct {
-	Payment, Override, Captured, Manual, Compare, Abandon, Next, Sync, Lock, Purge, ShutDown, Recalibrate, Erase bool
+	Payment, Override, Captured, Manual, Compare, Abandon, Next, Sync, Lock, Purge, ShutDown, Recalibrate, Erase, Add bool
 }
 
 // OverrideLine is a check that did not pass, and the reason under which staff
@@ -204,6 +204,7 @@ type OperatorView struct {
 	Settings  *SettingsView  // of PageSettings
 	Found     *FoundView     // of PageFind
 	Class     *ClassView     // of PageClass
+	Add       *AddView       // of PageAdd
 }
 
 // Reason is a coded reason for a decision of staff. The code goes on record.
@@ -358,6 +359,9 @@ func (m *Machine) operatorIntent(in Intent) bool {
 	case ExportDay:
 		m.exportDay(in)
 		return true
+	case AddStudent:
+		m.addStudent(in)
+		return true
 	case ExcuseCheck:
 		m.excuse(in)
 		return true
@@ -434,6 +438,7 @@ func (m *Machine) closeOperator(why string) {
 	}
 	m.op = operator{token: m.op.token + 1, retryAt: m.op.retryAt, status: m.op.status, day: m.op.day}
 	m.leaveClass()
+	m.leaveAdd()
 	m.revealUntil = time.Time{}
 	m.touch()
 }
@@ -554,7 +559,7 @@ func (m *Machine) allowed() Allowed {
 	a := Allowed{Sync: true, Lock: m.nobodyHere(), Recalibrate: m.state == Idle && m.calibration.State != CalibrationRunning}
 	a.Purge, a.ShutDown = m.admin() && m.nobodyHere(), m.admin() && m.nobodyHere()
 	a.Next = m.state == Done
-	a.Compare = m.mayCompare()
+	a.Compare, a.Add = m.mayCompare(), m.mayAdd()
 	switch m.state {
 	case Identify, Eligible, Consent, Guide, Framing, Countdown, Shot, Standardising, Review, Confirm:
 		a.Abandon = true
@@ -709,6 +714,7 @@ func (m *Machine) operatorView() *OperatorView {
 	v.Proving = m.proving
 	v.Page, v.Camera, v.Report, v.Checklist = m.op.page, m.cameraView(), m.dayView(), m.checklistView()
 	v.Settings, v.Class, v.Found = m.settingsView(), m.classView(), m.foundView()
+	v.Add = m.addView()
 	switch v.Page {
 	case PageSync:
 		v.Sync = m.op.sync

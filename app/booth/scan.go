@@ -91,6 +91,7 @@ func (m *Machine) scanned(ev Scanned) {
 	}
 	m.token++
 	m.busy, m.bad, m.message = true, false, Text{}
+	m.asked = ev.Number
 	by := ByCamera
 	if ev.Ref != "" {
 		by = ByPhone

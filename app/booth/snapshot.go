@@ -95,6 +95,7 @@ func student(r *Record) StudentView {
 	return StudentView{
 		NameMasked: r.NameMasked, NumberMasked: r.NumMasked, DocType: r.Doc,
 		School: r.School, Level: r.Level, Major: r.Major, StudentNo: r.StudentNo, Batch: r.Batch, Spec: r.Spec,
-		Recapture: r.Capture == "rejected", RejectReason: r.Rejected,
+		Provisional: r.Provisional != "",
+		Recapture:   r.Capture == "rejected", RejectReason: r.Rejected,
 	}
 }

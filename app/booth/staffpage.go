@@ -28,6 +28,7 @@ func (m *Machine) openPage(p StaffPage) {
 	}
 	m.op.page = p
 	m.leaveClass()
+	m.leaveAdd()
 	m.op.notice, m.op.camera = nil, CameraView{}
 	m.op.settings, m.op.found = nil, nil
 	m.touchOperator()

@@ -137,6 +137,7 @@ type StudentView struct {
 	Batch        string
 	Spec         string // preset of the batch
 	InfoFlagged  bool   // the student said that something is wrong
+	Provisional  bool   // added by staff: central decides
 	Recapture    bool   // an earlier photo was rejected
 	RejectReason Text
 }

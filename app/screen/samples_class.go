@@ -57,6 +57,23 @@ func classSamples(crowded bool, idle booth.View, op booth.OperatorView) []Sample
 		found.Query, found.Rows[0].Name = "abdwrxtmmtjabdwrxtmmtjabdwrxtm", ""
 	}
 	add("49-class-find", found)
+	student := idle
+	student.SessionID, student.State = "sample", booth.Identify
+	{
+		o := op
+		o.Page, o.Notice = booth.PageAdd, nil
+		o.Add = &booth.AddView{Number: "11010519491231002X", Doc: booth.DocResident, Batches: []booth.AddBatch{{ID: "b", Title: "2026 新生学籍照", School: "云海大学"}}}
+		if crowded {
+			o.Add.Number = "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWW"
+			o.Add.Batches[0] = booth.AddBatch{ID: "b", Title: longBatch, School: longSchool}
+			o.Add.Alike, o.Add.Problem = true, &booth.Text{
+				ZH: "名单里有同名的学生，证件尾号 002X、1234、5678。如果就是这位，请返回核对号码；确实不是，再按一次登记。",
+				EN: "The list has somebody of this name, ID ending 002X, 1234, 5678. If it is them, go back and check the number; if not, press once more.",
+			}
+		}
+		student.Operator = &o
+		list = append(list, Sample{"50-add", student})
+	}
 	v := idle
 	v.Class = &booth.NextView{NameMasked: "张*明", NumberTail: "106X", Class: "2026 级 1 班", Done: 3, Total: 8}
 	if crowded {

@@ -132,6 +132,7 @@ func newOperatorPage(u *ui) *operatorPage {
 	action("op-captured", "retake", lookPlain, booth.Text{ZH: "允许重新拍", EN: "Allow a new photo"}, func(a booth.Allowed) bool { return a.Captured }, to(modeCaptured))
 	action("op-manual", "ok", lookPlain, booth.Text{ZH: "人工检查项", EN: "Manual checks"}, func(a booth.Allowed) bool { return a.Manual }, to(modeManual))
 	action("op-compare", "id", lookPlain, booth.Text{ZH: "证件与本人一致", EN: "Card compared with face"}, func(a booth.Allowed) bool { return a.Compare }, send(booth.CompareCard{}))
+	action("op-add", "id", lookPlain, booth.Text{ZH: "登记名单外学生", EN: "Not on any list"}, func(a booth.Allowed) bool { return a.Add }, send(booth.OpenPage{Page: booth.PageAdd}))
 	action("op-payment", "phone", lookPlain, booth.Text{ZH: "登记缴费", EN: "Record payment"}, func(a booth.Allowed) bool { return a.Payment }, to(modePayment))
 	action("op-paycode", "phone", lookPlain, booth.Text{ZH: "输入缴费确认码", EN: "Type a payment code"}, func(a booth.Allowed) bool { return a.Payment }, send(booth.OpenPage{Page: booth.PagePayCode}))
 	action("op-next", "arrow-right", lookPlain, booth.Text{ZH: "下一位同学", EN: "Next student"}, func(a booth.Allowed) bool { return a.Next }, send(booth.NextStudent{}))

@@ -24,6 +24,7 @@ func staffEntries() []staffEntry {
 		{page: booth.PageChecklist, icon: "ok", name: booth.Text{ZH: "开工检查", EN: "Start of the day"}, about: booth.Text{ZH: "相机、灯、磁盘、名单、声音", EN: "Camera, light, disk, roster"}, make: newChecklistPage},
 		{page: booth.PageDay, icon: "flag", name: booth.Text{ZH: "今天", EN: "Today"}, about: booth.Text{ZH: "对账、快慢、重拍原因、日报", EN: "Reconciled, speed, retakes, report"}, make: newDayPage},
 		{page: booth.PageClass, icon: "person", name: booth.Text{ZH: "按班级叫号", EN: "Call a class"}, about: booth.Text{ZH: "名单、下一位、缺席、查找", EN: "List, next, absent, find"}, make: newClassPage},
+		{page: booth.PageAdd, icon: "id", name: booth.Text{ZH: "名单外学生", EN: "Not on the list"}, about: booth.Text{ZH: "登记号码、姓名和原因", EN: "Number, name and reason"}, make: newAddPage},
 		{page: booth.PageCamera, icon: "camera", name: booth.Text{ZH: "相机", EN: "Camera"}, about: booth.Text{ZH: "画面、设置、试拍、诊断", EN: "Picture, settings, test shot"}, make: newCameraPage},
 		{page: booth.PageLight, icon: "light", name: booth.Text{ZH: "背景与灯光", EN: "Backdrop and light"}, about: booth.Text{ZH: "该移哪盏灯，重拍空背景", EN: "Which lamp to move, new backdrop"}, make: newLightPage},
 		{page: booth.PageSync, icon: "cloud", name: booth.Text{ZH: "同步", EN: "Exchange"}, about: booth.Text{ZH: "待传、最后的错误、立即重试", EN: "Queue, last error, try now"}, make: newSyncPage},

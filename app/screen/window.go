@@ -273,7 +273,7 @@ func (w *Window) apply(v booth.View) {
 	if w.current != next {
 		w.ui.unfocus()
 		switch w.current.(type) {
-		case *cameraPage, *payCodePage, *classPage:
+		case *cameraPage, *payCodePage, *classPage, *addPage:
 			w.current.forget()
 		}
 		if w.current != nil {

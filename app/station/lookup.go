@@ -96,6 +96,12 @@ func (s *Station) record(st wire.Student, b wire.Batch) booth.Record {
 		r.School = b.School
 	}
 	r.Capture, r.Rejected, r.Supersedes = s.captureState(st, local)
+	if st.Provisional {
+		r.Provisional = "listed" // added at another station, and central has not decided
+		if p, ok := s.p.Roster.Provisional(st.Ref); ok {
+			r.Provisional = p.Reason
+		}
+	}
 	return r
 }
 

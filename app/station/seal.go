@@ -126,6 +126,9 @@ func (s *Station) sealVisit(v *visit, e booth.Seal) (*packet.Sealed, error) {
 		in.Supersedes = &old
 		in.Manifest.RetakeNote = e.Record.Capture
 	}
+	if p, ok := s.p.Roster.Provisional(e.Record.Ref); ok {
+		in.Manifest.Student.Provisional = &p
+	}
 	recipients, err := s.p.Enrolment.Recipients()
 	if err != nil {
 		return nil, err

@@ -359,6 +359,8 @@ func (s *Station) carryOut(ctx context.Context, effects []booth.Effect) {
 			s.showPage(e.Page)
 		case booth.CheckCode:
 			s.checkCode(e)
+		case booth.KeepStudent:
+			s.keepStudent(e)
 		case booth.CallClass:
 			s.callClass(e.Class)
 		case booth.ListClass:

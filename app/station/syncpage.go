@@ -29,6 +29,8 @@ func (s *Station) showPage(p booth.StaffPage) {
 		s.lookToday(booth.LookToday{})
 	case booth.PageSettings:
 		s.showSettings()
+	case booth.PageAdd:
+		s.listAdd()
 	case booth.PageClass:
 		s.listClass("")
 	}
