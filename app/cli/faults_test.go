@@ -257,7 +257,7 @@ func (d *deathbed) commit(n int) {
 	must(err)
 	key, err := store.StationKey()
 	must(err)
-	data, err := openDataKey(store, "", log)
+	data, err := openDataKey(store, os.Getenv(envPassphrase), log)
 	must(err)
 	list, err := roster.Open(filepath.Join(d.dir, rosterDir), data)
 	must(err)
