@@ -217,6 +217,7 @@ func (s *Server) view(ctx context.Context, fn func(*bolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	defer s.vault.enter()()
 	return s.db.View(fn)
 }
 

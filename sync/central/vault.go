@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	bolt "go.etcd.io/bbolt"
@@ -90,12 +91,23 @@ func (m *master) wrap(label string, key []byte) []byte {
 type vault struct {
 	mu      sync.RWMutex
 	current *master
-	// before is the master key of before, in memory alone: a reader whose
-	// transaction began before the change still needs it.
-	before *master
+	// retired are master keys of before, in memory alone, for as long as a
+	// reader is at work whose transaction began before they were replaced.
+	retired []retired
+	// epoch counts the replacements that are in the index; readers counts those
+	// at work by the epoch in which they began.
+	epoch   uint64
+	readers map[uint64]int
 	// index keys the blind index of document numbers. It stays when the master
 	// key changes.
 	index []byte
+}
+
+// retired is a master key that was replaced in an epoch: who began in it, or
+// before, may read what it wrapped.
+type retired struct {
+	*master
+	epoch uint64
 }
 
 func (v *vault) now() *master {
@@ -104,30 +116,76 @@ func (v *vault) now() *master {
 	return v.current
 }
 
-// change makes m the master key that wraps from now on and returns how to take
-// that back.
-func (v *vault) change(m *master) (undo func()) {
+// enter tells the vault of a reader whose transaction begins after the call, and
+// returns what the reader calls when it has ended.
+func (v *vault) enter() (leave func()) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	current, before := v.current, v.before
-	v.before, v.current = current, m
+	if v.readers == nil {
+		v.readers = map[uint64]int{}
+	}
+	epoch := v.epoch
+	v.readers[epoch]++
 	return func() {
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		v.current, v.before = current, before
+		if v.readers[epoch]--; v.readers[epoch] == 0 {
+			delete(v.readers, epoch)
+			v.forget()
+		}
 	}
+}
+
+// forget drops the master keys that no reader needs. The caller holds mu.
+func (v *vault) forget() {
+	oldest := v.epoch
+	for e := range v.readers {
+		oldest = min(oldest, e)
+	}
+	v.retired = slices.DeleteFunc(v.retired, func(r retired) bool {
+		if r.epoch >= oldest {
+			return false
+		}
+		clear(r.key)
+		return true
+	})
+}
+
+// change makes m the master key that wraps from now on. The caller calls done
+// once the index is wrapped with it, or undo when that failed.
+func (v *vault) change(m *master) (done, undo func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	before := v.current
+	v.retired, v.current = append(v.retired, retired{before, v.epoch}), m
+	done = func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.epoch++
+		v.forget()
+	}
+	undo = func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.current = before
+		v.retired = slices.DeleteFunc(v.retired, func(r retired) bool { return r.master == before })
+	}
+	return done, undo
 }
 
 func (v *vault) unwrap(label string, wrapped []byte) ([]byte, error) {
 	if len(wrapped) < masterIDSize {
 		return nil, errSealed
 	}
+	id := [masterIDSize]byte(wrapped)
 	v.mu.RLock()
-	m, before := v.current, v.before
-	v.mu.RUnlock()
-	if before != nil && [masterIDSize]byte(wrapped) == before.id {
-		m = before
+	m := v.current
+	for _, r := range v.retired {
+		if r.id == id {
+			m = r.master
+		}
 	}
+	v.mu.RUnlock()
 	return openFrom(m.aead, label, wrapped[masterIDSize:])
 }
 
@@ -288,7 +346,7 @@ func (s *Server) shred() (err error) {
 	if err := writeFileSync(dir, fileMasterNext, next.key); err != nil {
 		return fmt.Errorf("central: change the master key: %w", err)
 	}
-	undo := func() {}
+	done, undo := func() {}, func() {}
 	err = s.db.Update(func(tx *bolt.Tx) error {
 		type entry struct{ label, wrapped []byte }
 		var all []entry
@@ -314,13 +372,14 @@ func (s *Server) shred() (err error) {
 			return err
 		}
 		// Before the commit: whoever writes next must wrap with the new one.
-		undo = s.vault.change(next)
+		done, undo = s.vault.change(next)
 		return nil
 	})
 	if err != nil {
 		undo()
 		return fmt.Errorf("central: change the master key: %w", err)
 	}
+	done()
 	return settleMaster(dir, fileMasterNext)
 }
 

@@ -538,3 +538,46 @@ func FuzzTombstones(f *testing.F) {
 		}
 	})
 }
+
+// A reader opens what was wrapped when it began, through any number of changes,
+// and nobody does after it.
+func TestRetiredMasterKeysLiveAsLongAsTheirReaders(t *testing.T) {
+	next := func() *master {
+		m, err := newMaster(randomKey())
+		must(t, err)
+		return m
+	}
+	first := next()
+	v := &vault{current: first}
+	key := randomKey()
+	wrapped := first.wrap("student x", key)
+	opens := func() bool {
+		got, err := v.unwrap("student x", wrapped)
+		return err == nil && bytes.Equal(got, key)
+	}
+	leave := v.enter()
+	for range 3 {
+		done, _ := v.change(next())
+		// Whoever begins between the change and its commit reads what was before.
+		late := v.enter()
+		done()
+		if !opens() {
+			t.Fatal("a reader from before the change does not open it")
+		}
+		late()
+	}
+	if !opens() || len(v.retired) != 3 {
+		t.Fatalf("with a reader from before: opens %v, %d keys kept", opens(), len(v.retired))
+	}
+	leave()
+	if opens() || len(v.retired) != 0 || len(v.readers) != 0 {
+		t.Errorf("with no reader: opens %v, %d keys, %d readers", opens(), len(v.retired), len(v.readers))
+	}
+
+	second := v.now()
+	_, undo := v.change(next())
+	undo()
+	if v.now() != second || len(v.retired) != 0 {
+		t.Error("a change that failed is not taken back")
+	}
+}
