@@ -15,6 +15,9 @@ const (
 	wordsDistrusted = "对方的证书不受信任：可能是上网认证页、地址或本机时间有误，或者本机没有装中心的根证书 / the server's certificate is not trusted: perhaps a log-in page of the network, a wrong address or clock, or central's root certificate is not installed here"
 )
 
+// copiedWords is said where central found two computers with this station's key.
+const copiedWords = "有两台电脑在用本机的站点密钥，照片都会保留；请联系审核中心：查明后吊销，正当的一台重新注册（station_copied） / two computers use this station's key; all photos are kept: call central, which revokes the station and enrols the right one anew"
+
 // distrusted: somebody answered whose certificate no authority vouches for.
 func distrusted(err error) bool {
 	var unverified *tls.CertificateVerificationError

@@ -143,6 +143,8 @@ func cameraLamp(st camera.Status) booth.Lamp {
 // centralLamp is green only when central answered with its signature.
 func centralLamp(st uplink.Status) booth.Lamp {
 	switch {
+	case st.Problem == uplink.ProblemCopied:
+		return booth.Lamp{Level: booth.Bad, Text: booth.Text{ZH: "密钥被复制", EN: "Key was copied"}}
 	case st.Problem != "":
 		return booth.Lamp{Level: booth.Bad, Text: booth.Text{ZH: "中心拒绝", EN: "Central refuses"}}
 	case st.Online:

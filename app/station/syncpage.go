@@ -105,6 +105,8 @@ func syncProblem(st uplink.Status) booth.Text {
 	case "":
 	case wire.CodeRevoked, wire.CodeUnknownStation:
 		return booth.Text{ZH: "中心已停用本机。照片都安全，请联系审核中心重新启用。", EN: "Central has revoked this station. All photos are safe; ask central to admit it again."}
+	case uplink.ProblemCopied:
+		return booth.Text{ZH: "有两台电脑在用本机的站点密钥（数据目录被复制过）。照片都会保留。请马上联系审核中心：查明后吊销，正当的一台重新注册。代码 " + uplink.ProblemCopied, EN: "Two computers use this station's key: its data were copied. All photos are kept. Call central now: revoke the station, then enrol the right one anew. Code " + uplink.ProblemCopied}
 	case wire.CodeClock:
 		return booth.Text{ZH: "本机时钟与中心相差太多，中心不接受。请校准时钟。", EN: "This station's clock is too far from central's. Set the clock."}
 	case wire.CodeSignature:

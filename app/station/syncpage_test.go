@@ -50,6 +50,7 @@ func TestSyncProblemsInWords(t *testing.T) {
 	said := map[string]string{}
 	for name, st := range map[string]uplink.Status{
 		"revoked":       {Problem: wire.CodeRevoked, LastErr: "x"},
+		"copied":        {Problem: uplink.ProblemCopied},
 		"clock":         {Problem: wire.CodeClock, LastErr: "x"},
 		"signature":     {Problem: wire.CodeSignature, LastErr: "x"},
 		"pin":           {Problem: uplink.ProblemPin, LastErr: "x"},

@@ -498,6 +498,9 @@ func (s *Server) declare(ctx context.Context, st Station, packets []wire.Declare
 					ID: d.ID, Station: st.ID, SHA256: d.SHA256, Size: d.Size, Seq: d.Seq, Supersedes: d.Supersedes,
 					Stage: StageDeclared, DeclaredAt: s.now().UTC(),
 				}
+				if err := s.takeSequence(tx, &p); err != nil {
+					return err
+				}
 				if err := putPacket(tx, p); err != nil {
 					return err
 				}
@@ -724,7 +727,7 @@ func (s *Server) handleHeartbeat(w http.ResponseWriter, r *http.Request, st Stat
 	}
 	return s.answer(w, wire.TypeHello, wire.Hello{
 		StationID: st.ID, Now: s.now().UTC(), Revoked: st.Revoked(), Recipients: recipients, Slot: slot, Slots: slots,
-		Epoch: s.epoch,
+		Epoch: s.epoch, Copied: !st.CopiedAt.IsZero(),
 	})
 }
 

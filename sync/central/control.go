@@ -96,11 +96,12 @@ type Stats struct {
 	Orders   int            `json:"orders"`
 	ByState  map[string]int `json:"by_state"`
 	Packets  []PacketState  `json:"packets"`
+	Copied   []string       `json:"copied"` // stations whose key two computers use
 }
 
 // Stats counts.
 func (s *Server) Stats(ctx context.Context) (Stats, error) {
-	st := Stats{ByState: map[string]int{}, Packets: []PacketState{}}
+	st := Stats{ByState: map[string]int{}, Packets: []PacketState{}, Copied: []string{}}
 	bs, err := s.Batches(ctx)
 	if err != nil {
 		return st, err
@@ -128,6 +129,11 @@ func (s *Server) Stats(ctx context.Context) (Stats, error) {
 		return st, err
 	}
 	st.Stations, st.Orders = len(stations), len(orders)
+	for _, row := range stations {
+		if !row.CopiedAt.IsZero() {
+			st.Copied = append(st.Copied, row.ID)
+		}
+	}
 	for _, p := range ps {
 		st.ByState[p.Status()]++
 		st.Packets = append(st.Packets, PacketState{p.ID, p.Station, p.SHA256, p.Size, p.Stage, p.Status()})

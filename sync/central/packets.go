@@ -398,6 +398,9 @@ func (s *Server) admit(tx *bolt.Tx, p Packet, c *packet.Contents, row studentRow
 			p.ChecksWarned++
 		}
 	}
+	if shared(tx, p) && !slices.Contains(p.Flags, FlagCopied) {
+		p.Flags = append(p.Flags, FlagCopied)
+	}
 	if m.Capture.Simulated {
 		p.Flags = append(p.Flags, FlagSimulated)
 	}

@@ -40,6 +40,7 @@ var (
 	bktExported    = []byte("exported")     // packet id → time of its first export
 	bktPurged      = []byte("purged")       // packet id → purgeRow
 	bktPackets     = []byte("packets")      // id → Packet
+	bktSequences   = []byte("sequences")    // station, sequence, packet id → ""
 	bktByState     = []byte("by_state")     // status, id → ""
 	bktUnfinished  = []byte("unfinished")   // station, id of a packet whose bytes are missing → ""
 	bktByStudent   = []byte("by_student")   // batch, ref, id → ""
@@ -56,7 +57,7 @@ var (
 	bktSandbox     = []byte("sandbox")      // order id → sandboxPayment
 	bktAudit       = []byte("audit")        // sequence → AuditEntry
 	bktErasures    = []byte("erasures")     // packet id → erasureRow
-	everyBucket    = [][]byte{bktDataKeys, bktErased, bktRules, bktOpinions, bktExports, bktExported, bktPurged, bktErasures, bktMeta, bktBatches, bktStations, bktCodes, bktUsers, bktLogins, bktStudents, bktRosterLog, bktByDocument, bktPackets, bktByState, bktUnfinished, bktByStudent, bktStationLog, bktLastAck, bktVerdictAt, bktClaims, bktPhones, bktBySession, bktOrders, bktOrderOf, bktNonces, bktNonceExpiry, bktSandbox, bktAudit}
+	everyBucket    = [][]byte{bktSequences, bktDataKeys, bktErased, bktRules, bktOpinions, bktExports, bktExported, bktPurged, bktErasures, bktMeta, bktBatches, bktStations, bktCodes, bktUsers, bktLogins, bktStudents, bktRosterLog, bktByDocument, bktPackets, bktByState, bktUnfinished, bktByStudent, bktStationLog, bktLastAck, bktVerdictAt, bktClaims, bktPhones, bktBySession, bktOrders, bktOrderOf, bktNonces, bktNonceExpiry, bktSandbox, bktAudit}
 	keySchema      = []byte("schema")
 	schemaVersion  = []byte("2")
 	schemaPlain    = []byte("1")       // students in plain; migrate makes it 2
@@ -116,8 +117,14 @@ func openIndex(dir string) (db *bolt.DB, err error) {
 		return nil, fmt.Errorf("central: open index: %w", err)
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
+		numbered := tx.Bucket(bktSequences) != nil
 		for _, b := range everyBucket {
 			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
+				return err
+			}
+		}
+		if !numbered {
+			if err := noteSequences(tx); err != nil {
 				return err
 			}
 		}

@@ -104,10 +104,13 @@ type Station struct {
 	EnrolledAt time.Time `json:"enrolled_at"`
 	RevokedAt  time.Time `json:"revoked_at,omitzero"`
 	RevokedBy  string    `json:"revoked_by,omitempty"`
-	SeenAt     time.Time `json:"seen_at,omitzero"`
-	Pending    int       `json:"pending"`
-	LastSeq    uint64    `json:"last_seq"`
-	Alarms     []string  `json:"alarms,omitempty"`
+	// CopiedAt is when two packets first came under one of its numbers, which is
+	// two computers with one key; zero = never.
+	CopiedAt time.Time `json:"copied_at,omitzero"`
+	SeenAt   time.Time `json:"seen_at,omitzero"`
+	Pending  int       `json:"pending"`
+	LastSeq  uint64    `json:"last_seq"`
+	Alarms   []string  `json:"alarms,omitempty"`
 	// Dropped maps a batch taken from this station to the roster version at
 	// which that happened, so that a delta can tell the station to forget it.
 	Dropped map[string]uint64 `json:"dropped,omitempty"`

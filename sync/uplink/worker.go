@@ -127,6 +127,10 @@ type Params struct {
 // one that the settings name: it got a new key, or it is not central.
 const ProblemPin = "tls_pin"
 
+// ProblemCopied is the code of a station whose key two computers use, as central
+// found (wire.Hello.Copied). It stops nothing.
+const ProblemCopied = "station_copied"
+
 // Status is how the connection stands.
 type Status struct {
 	// Online: the last exchange ended with central's signature, whatever
@@ -135,7 +139,7 @@ type Status struct {
 	Since     time.Time // of Online's present value
 	LastHeard time.Time // central's last signed answer; zero = never
 	// Problem is a code that only a person can mend (revoked, clock_skew, …,
-	// or ProblemPin), "" when there is none.
+	// ProblemPin or ProblemCopied), "" when there is none.
 	Problem string
 	LastErr string        // of the last failure, English, "" after a success
 	Offset  time.Duration // this clock minus central's, when last heard
@@ -155,6 +159,7 @@ type Worker struct {
 
 	// Under mu.
 	noConnection bool
+	copied       bool               // central said so with its last signed hello
 	slot         uint64             // as it is kept under cursorSlot
 	notBefore    time.Time          // central asked for a pause until then
 	abort        context.CancelFunc // ends the exchange that runs; nil = none
@@ -492,6 +497,7 @@ func (w *Worker) greet(ctx context.Context) error {
 	}
 	w.mu.Lock()
 	w.status.Offset, w.status.LastHeard = now.Sub(hello.Now), w.p.Now()
+	w.copied = hello.Copied
 	w.mu.Unlock()
 	w.setSlot(hello)
 	if err := w.meet(hello.Epoch); err != nil {
@@ -549,6 +555,9 @@ func (w *Worker) note(err error) {
 		case errors.Is(err, ErrPin):
 			w.status.Problem = ProblemPin
 		}
+	}
+	if w.status.Problem == "" && w.copied {
+		w.status.Problem = ProblemCopied // sending goes on: nothing may be lost
 	}
 	after := w.status
 	w.mu.Unlock()

@@ -316,6 +316,9 @@ type Hello struct {
 	// backup: a station then offers again everything it still has, since central
 	// may have forgotten what it acknowledged. 0 = central does not say.
 	Epoch uint64 `json:"epoch,omitempty"`
+	// Copied: central has two packets under one sequence number of this station,
+	// so two computers work with one key. Both photos are kept.
+	Copied bool `json:"copied,omitempty"`
 }
 
 // Recipients are whom a station seals for, instead of those it was told at its
