@@ -417,7 +417,7 @@ func (c *statsCmd) Run(e *env) error {
 			}
 		}
 		for _, id := range st.Copied {
-			e.printf("告警 ALARM: 站点 %s 的密钥有两台电脑在用，照片都已保留；请查明后吊销，再重新注册 / two computers use the key of station %s; all photos are kept: find the copy, revoke, enrol anew\n", id, id)
+			e.printf("告警 ALARM: 站点 %s 的密钥有两台电脑在用，照片都已保留；请让两台都传完，查明后吊销，再重新注册 / two computers use the key of station %s; all photos are kept: let both send all they have, find the copy, revoke, enrol anew\n", id, id)
 		}
 		return nil
 	})
