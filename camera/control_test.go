@@ -146,7 +146,8 @@ func TestSupervisorRestores(t *testing.T) {
 		return settings
 	}}
 	supervised(t, p, func(t *testing.T, r *rig, s *Supervisor) {
-		if _, err := s.Controls(t.Context()); err != nil && !errors.Is(err, ErrGone) {
+		// The rig may be open by now, and has nothing to adjust yet.
+		if _, err := s.Controls(t.Context()); err != nil && !errors.Is(err, ErrGone) && !errors.Is(err, ErrFixed) {
 			t.Errorf("Controls before anything is open: %v", err)
 		}
 		l = webcam()
