@@ -322,7 +322,7 @@ func commits(t *testing.T, tab *table) {
 		}
 		// In turn: what comes second meets a disk that is still busy with the first.
 		began := time.Now()
-		between := began
+		var between time.Time
 		if i%2 == 0 {
 			_, err = box.Commit(p)
 			between = time.Now()

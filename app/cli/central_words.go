@@ -18,6 +18,20 @@ const (
 // copiedWords is said where central found two computers with this station's key.
 const copiedWords = "有两台电脑在用本机的站点密钥，照片都会保留；请联系审核中心：查明后吊销，正当的一台重新注册（station_copied） / two computers use this station's key; all photos are kept: call central, which revokes the station and enrols the right one anew"
 
+// forkedWords is said where central found another audit log than before.
+const forkedWords = "中心发现本机的审计日志与以前传来的对不上，照片都会保留；请联系审核中心（audit_forked） / this station's audit log is not the one that central knows from before; all photos are kept: call central"
+
+// alarmWords are what a problem has to say that stops nothing; "" for the others.
+func alarmWords(problem string) string {
+	switch problem {
+	case uplink.ProblemCopied:
+		return copiedWords
+	case uplink.ProblemForked:
+		return forkedWords
+	}
+	return ""
+}
+
 // distrusted: somebody answered whose certificate no authority vouches for.
 func distrusted(err error) bool {
 	var unverified *tls.CertificateVerificationError

@@ -57,8 +57,8 @@ func (c SyncCmd) Run(s *streams) error {
 		line := syncLine{Time: time.Now(), Online: worker.Status().Online, Pending: st.Pending, Stored: st.Stored, Opened: st.Opened, Refused: st.Refused, Roster: roster.Count()}
 		if err != nil {
 			line.Error = centralWords(err)
-		} else if worker.Status().Problem == uplink.ProblemCopied {
-			line.Error = copiedWords
+		} else {
+			line.Error = alarmWords(worker.Status().Problem)
 		}
 		if c.JSON {
 			if err := json.NewEncoder(s.out).Encode(line); err != nil {
@@ -77,7 +77,7 @@ func (c SyncCmd) Run(s *streams) error {
 		switch due, ok := box.NextDue(); {
 		case err == nil && st.Pending == 0:
 			return nil
-		case worker.Status().Problem != "" && worker.Status().Problem != uplink.ProblemCopied: // a copied station still sends all it has
+		case worker.Status().Problem != "" && alarmWords(worker.Status().Problem) == "": // with an alarm it still sends all it has
 			return exitError(exitFailed)
 		case err == nil && (!ok || time.Until(due) > uplink.RetryMax):
 			return fmt.Errorf("还有 %d 份传不出去：中心不收，或文件有问题，都还在本机；详情见同步页或 yunzhao verify / %d photos cannot be sent: central would not take them, or their files are faulty; they are still here, see the sync page or yunzhao verify", st.Pending, st.Pending)

@@ -388,7 +388,7 @@ func (s *classPage) layout(sp space) {
 	s.full.bg.CornerRadius = 4 * k
 	s.say.layoutMid(in, k)
 	s.classes.layout(body)
-	list, side := body, rect{}
+	var list, side rect
 	if s.ui.tall {
 		side, list = body.cutBottom(min(520, body.h*.5), gap)
 	} else {

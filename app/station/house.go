@@ -145,6 +145,8 @@ func centralLamp(st uplink.Status) booth.Lamp {
 	switch {
 	case st.Problem == uplink.ProblemCopied:
 		return booth.Lamp{Level: booth.Bad, Text: booth.Text{ZH: "密钥被复制", EN: "Key was copied"}}
+	case st.Problem == uplink.ProblemForked:
+		return booth.Lamp{Level: booth.Note, Text: booth.Text{ZH: "日志对不上", EN: "Log differs"}}
 	case st.Problem != "":
 		return booth.Lamp{Level: booth.Bad, Text: booth.Text{ZH: "中心拒绝", EN: "Central refuses"}}
 	case st.Online:

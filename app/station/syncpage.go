@@ -107,6 +107,8 @@ func syncProblem(st uplink.Status) booth.Text {
 		return booth.Text{ZH: "中心已停用本机。照片都安全，请联系审核中心重新启用。", EN: "Central has revoked this station. All photos are safe; ask central to admit it again."}
 	case uplink.ProblemCopied:
 		return booth.Text{ZH: "有两台电脑在用本机的站点密钥（数据目录被复制过）。照片都会保留。请马上联系审核中心：查明后吊销，正当的一台重新注册。代码 " + uplink.ProblemCopied, EN: "Two computers use this station's key: its data were copied. All photos are kept. Call central now: revoke the station, then enrol the right one anew. Code " + uplink.ProblemCopied}
+	case uplink.ProblemForked:
+		return booth.Text{ZH: "中心发现本机的审计日志与以前传来的对不上（被改过、截短、重建或复制过）。照片都会保留，可以继续拍照。请联系审核中心。代码 " + uplink.ProblemForked, EN: "Central finds that this station's audit log is not the one of before: changed, cut short, begun anew or copied. All photos are kept and you may go on. Call central. Code " + uplink.ProblemForked}
 	case wire.CodeClock:
 		return booth.Text{ZH: "本机时钟与中心相差太多，中心不接受。请校准时钟。", EN: "This station's clock is too far from central's. Set the clock."}
 	case wire.CodeSignature:

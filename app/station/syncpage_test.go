@@ -51,6 +51,7 @@ func TestSyncProblemsInWords(t *testing.T) {
 	for name, st := range map[string]uplink.Status{
 		"revoked":       {Problem: wire.CodeRevoked, LastErr: "x"},
 		"copied":        {Problem: uplink.ProblemCopied},
+		"forked":        {Problem: uplink.ProblemForked},
 		"clock":         {Problem: wire.CodeClock, LastErr: "x"},
 		"signature":     {Problem: wire.CodeSignature, LastErr: "x"},
 		"pin":           {Problem: uplink.ProblemPin, LastErr: "x"},

@@ -161,7 +161,7 @@ func (o *Options) once(ctx context.Context, patience time.Duration) (ending, err
 		case <-quiet.C:
 			o.Log.Error("the program's heart is still; it is killed", "ever_beat", born)
 			kill(cmd.Process.Pid, syscall.SIGKILL)
-			_ = <-gone
+			<-gone //nolint:errcheck // it was killed: how it ended is known
 			end := ending{Unborn: !born, How: "hung"}
 			return end, nil
 		case <-ctx.Done():

@@ -259,7 +259,7 @@ func (p *patch) ears(o *output) (float64, bool) {
 	half, _ := p.cheeks(o)
 	least := 1.0
 	for _, sign := range []float64{-1, 1} {
-		// beyond is the share of rows in which skin is at least least wide between
+		// beyond is the share of rows in which skin is no narrower than least between
 		// two distances from the cheek.
 		beyond := func(top, bottom, from, to, least float64) float64 {
 			rows, seen := 0, 0

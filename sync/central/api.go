@@ -727,7 +727,7 @@ func (s *Server) handleHeartbeat(w http.ResponseWriter, r *http.Request, st Stat
 	}
 	return s.answer(w, wire.TypeHello, wire.Hello{
 		StationID: st.ID, Now: s.now().UTC(), Revoked: st.Revoked(), Recipients: recipients, Slot: slot, Slots: slots,
-		Epoch: s.epoch, Copied: !st.CopiedAt.IsZero(),
+		Epoch: s.epoch, Copied: !st.CopiedAt.IsZero(), Forked: !st.ForkedAt.IsZero(),
 	})
 }
 

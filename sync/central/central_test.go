@@ -241,7 +241,7 @@ func (k *kiosk) seal(ref string, change ...func(*shot)) *packet.Sealed {
 			Capture: packet.Capture{Camera: "test", At: k.w.clock.now()},
 			Report:  json.RawMessage(`{"verdict":"warn","checks":[{"id":"roll","status":"pass","value":1.25,"unit":"°","min":-5,"max":5,"message_zh":"","message_en":""},{"id":"makeup","status":"manual","value":null,"unit":"","min":null,"max":null,"message_zh":"","message_en":""},{"id":"sharpness","status":"warn","value":41.5,"unit":"","min":50,"max":null,"message_zh":"","message_en":""}]}`),
 		},
-		Original: testJPEG(t, 320, 180), Portrait: testJPEG(t, 120, 160), Audit: []byte("{}\n"),
+		Original: testJPEG(t, 320, 180), Portrait: testJPEG(t, 120, 160),
 	}}
 	for _, c := range change {
 		c(&sh)

@@ -97,11 +97,12 @@ type Stats struct {
 	ByState  map[string]int `json:"by_state"`
 	Packets  []PacketState  `json:"packets"`
 	Copied   []string       `json:"copied"` // stations whose key two computers use
+	Forked   []string       `json:"forked"` // stations whose audit log is not the one of before
 }
 
 // Stats counts.
 func (s *Server) Stats(ctx context.Context) (Stats, error) {
-	st := Stats{ByState: map[string]int{}, Packets: []PacketState{}, Copied: []string{}}
+	st := Stats{ByState: map[string]int{}, Packets: []PacketState{}, Copied: []string{}, Forked: []string{}}
 	bs, err := s.Batches(ctx)
 	if err != nil {
 		return st, err
@@ -132,6 +133,9 @@ func (s *Server) Stats(ctx context.Context) (Stats, error) {
 	for _, row := range stations {
 		if !row.CopiedAt.IsZero() {
 			st.Copied = append(st.Copied, row.ID)
+		}
+		if !row.ForkedAt.IsZero() {
+			st.Forked = append(st.Forked, row.ID)
 		}
 	}
 	for _, p := range ps {
@@ -214,6 +218,9 @@ func (s *Server) controlHandler() http.Handler {
 			sts[i].ClaimKey, sts[i].ReceiptKey = nil, nil
 		}
 		return sts, err
+	})
+	handle("POST /settle", func(r *http.Request) (any, error) {
+		return struct{}{}, s.SettleAlarms(r.Context(), r.FormValue("station"), actorCLI)
 	})
 	handle("POST /revoke", func(r *http.Request) (any, error) {
 		return struct{}{}, s.RevokeStation(r.Context(), r.FormValue("station"), actorCLI)

@@ -401,6 +401,9 @@ func (s *Server) admit(tx *bolt.Tx, p Packet, c *packet.Contents, row studentRow
 	if shared(tx, p) && !slices.Contains(p.Flags, FlagCopied) {
 		p.Flags = append(p.Flags, FlagCopied)
 	}
+	if err := s.takeChain(tx, &p, c); err != nil {
+		return err
+	}
 	if m.Capture.Simulated {
 		p.Flags = append(p.Flags, FlagSimulated)
 	}

@@ -205,7 +205,7 @@ func flagText(s string) string {
 	if t, ok := map[string]string{
 		FlagClaimMismatch: "手机与照片不是同一学生", FlagSimulated: "模拟相机", FlagSpec: "照片规格与批次不符", FlagRemoved: "已不在名单",
 		FlagInfo: "学生反映信息有误", FlagPayment: "缴费待核对", FlagProvisional: "名单外临时登记，待中心决定",
-		FlagCopied: "两台电脑共用站点密钥，编号重复",
+		FlagCopied: "两台电脑共用站点密钥，编号重复", FlagForked: "站点的审计日志与以前的对不上",
 	}[s]; ok {
 		return t
 	}

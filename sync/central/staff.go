@@ -49,6 +49,7 @@ func (s *Server) staffRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /admin/users", s.whole(s.postUser))
 	mux.HandleFunc("POST /admin/users/{name}/disable", s.whole(s.postDisableUser))
 	mux.HandleFunc("POST /admin/stations/{id}/revoke", s.whole(s.postRevoke))
+	mux.HandleFunc("POST /admin/stations/{id}/settle", s.whole(s.postSettle))
 	mux.HandleFunc("POST /admin/stations/{id}/batches", s.whole(s.postStationBatches))
 	mux.HandleFunc("POST /admin/erasures/{id}", s.whole(s.postErasure))
 	mux.HandleFunc("POST /admin/roster", s.staff(RoleAdmin, s.postRoster))
@@ -935,6 +936,14 @@ func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request, ss staffSess
 		return
 	}
 	s.adminPage(w, r, ss, done("站点已吊销", "Station revoked"), nil)
+}
+
+func (s *Server) postSettle(w http.ResponseWriter, r *http.Request, ss staffSession) {
+	if err := s.SettleAlarms(r.Context(), r.PathValue("id"), ss.user.Name); err != nil {
+		s.adminPage(w, r, ss, nil, err)
+		return
+	}
+	s.adminPage(w, r, ss, done("告警已了结", "Alarm settled"), nil)
 }
 
 func (s *Server) postStationBatches(w http.ResponseWriter, r *http.Request, ss staffSession) {

@@ -41,6 +41,8 @@ var (
 	bktPurged      = []byte("purged")       // packet id → purgeRow
 	bktPackets     = []byte("packets")      // id → Packet
 	bktSequences   = []byte("sequences")    // station, sequence, packet id → ""
+	bktChain       = []byte("chain")        // station, number of an audit line → its digest
+	bktChainHeads  = []byte("chain_heads")  // station, sequence → number of the last audit line in the packet
 	bktByState     = []byte("by_state")     // status, id → ""
 	bktUnfinished  = []byte("unfinished")   // station, id of a packet whose bytes are missing → ""
 	bktByStudent   = []byte("by_student")   // batch, ref, id → ""
@@ -57,7 +59,7 @@ var (
 	bktSandbox     = []byte("sandbox")      // order id → sandboxPayment
 	bktAudit       = []byte("audit")        // sequence → AuditEntry
 	bktErasures    = []byte("erasures")     // packet id → erasureRow
-	everyBucket    = [][]byte{bktSequences, bktDataKeys, bktErased, bktRules, bktOpinions, bktExports, bktExported, bktPurged, bktErasures, bktMeta, bktBatches, bktStations, bktCodes, bktUsers, bktLogins, bktStudents, bktRosterLog, bktByDocument, bktPackets, bktByState, bktUnfinished, bktByStudent, bktStationLog, bktLastAck, bktVerdictAt, bktClaims, bktPhones, bktBySession, bktOrders, bktOrderOf, bktNonces, bktNonceExpiry, bktSandbox, bktAudit}
+	everyBucket    = [][]byte{bktSequences, bktChain, bktChainHeads, bktDataKeys, bktErased, bktRules, bktOpinions, bktExports, bktExported, bktPurged, bktErasures, bktMeta, bktBatches, bktStations, bktCodes, bktUsers, bktLogins, bktStudents, bktRosterLog, bktByDocument, bktPackets, bktByState, bktUnfinished, bktByStudent, bktStationLog, bktLastAck, bktVerdictAt, bktClaims, bktPhones, bktBySession, bktOrders, bktOrderOf, bktNonces, bktNonceExpiry, bktSandbox, bktAudit}
 	keySchema      = []byte("schema")
 	schemaVersion  = []byte("2")
 	schemaPlain    = []byte("1")       // students in plain; migrate makes it 2

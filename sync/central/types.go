@@ -107,6 +107,8 @@ type Station struct {
 	// CopiedAt is when two packets first came under one of its numbers, which is
 	// two computers with one key; zero = never.
 	CopiedAt time.Time `json:"copied_at,omitzero"`
+	// ForkedAt is when its audit log was first not the one of before; zero = never.
+	ForkedAt time.Time `json:"forked_at,omitzero"`
 	SeenAt   time.Time `json:"seen_at,omitzero"`
 	Pending  int       `json:"pending"`
 	LastSeq  uint64    `json:"last_seq"`

@@ -34,7 +34,7 @@ func (r *run) seal(ref, batch string, added *wire.Provisional) (*packet.Sealed, 
 	r.seq++
 	p, err := packet.Seal(packet.Input{
 		ID: ulid.Make(), Seq: r.seq, Station: r.info.StationID, Spec: "chsi", Created: time.Now(),
-		Original: r.p.Portrait, Portrait: r.p.Portrait, Audit: []byte("{}\n"),
+		Original: r.p.Portrait, Portrait: r.p.Portrait,
 		Manifest: packet.Manifest{
 			Batch: batch, Student: packet.Student{Ref: ref, IdentifiedBy: "keypad", Provisional: added},
 			Claim:   packet.Claim{Session: ulid.Make().String()},

@@ -131,6 +131,10 @@ const ProblemPin = "tls_pin"
 // found (wire.Hello.Copied). It stops nothing.
 const ProblemCopied = "station_copied"
 
+// ProblemForked is the code of a station whose audit log is not the one that its
+// earlier packets tell of, as central found (wire.Hello.Forked). It stops nothing.
+const ProblemForked = "audit_forked"
+
 // Status is how the connection stands.
 type Status struct {
 	// Online: the last exchange ended with central's signature, whatever
@@ -139,7 +143,7 @@ type Status struct {
 	Since     time.Time // of Online's present value
 	LastHeard time.Time // central's last signed answer; zero = never
 	// Problem is a code that only a person can mend (revoked, clock_skew, …,
-	// ProblemPin or ProblemCopied), "" when there is none.
+	// ProblemPin, ProblemCopied or ProblemForked), "" when there is none.
 	Problem string
 	LastErr string        // of the last failure, English, "" after a success
 	Offset  time.Duration // this clock minus central's, when last heard
@@ -160,6 +164,7 @@ type Worker struct {
 	// Under mu.
 	noConnection bool
 	copied       bool               // central said so with its last signed hello
+	forked       bool               // likewise
 	slot         uint64             // as it is kept under cursorSlot
 	notBefore    time.Time          // central asked for a pause until then
 	abort        context.CancelFunc // ends the exchange that runs; nil = none
@@ -497,7 +502,7 @@ func (w *Worker) greet(ctx context.Context) error {
 	}
 	w.mu.Lock()
 	w.status.Offset, w.status.LastHeard = now.Sub(hello.Now), w.p.Now()
-	w.copied = hello.Copied
+	w.copied, w.forked = hello.Copied, hello.Forked
 	w.mu.Unlock()
 	w.setSlot(hello)
 	if err := w.meet(hello.Epoch); err != nil {
@@ -558,6 +563,9 @@ func (w *Worker) note(err error) {
 	}
 	if w.status.Problem == "" && w.copied {
 		w.status.Problem = ProblemCopied // sending goes on: nothing may be lost
+	}
+	if w.status.Problem == "" && w.forked {
+		w.status.Problem = ProblemForked
 	}
 	after := w.status
 	w.mu.Unlock()

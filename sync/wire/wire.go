@@ -319,6 +319,9 @@ type Hello struct {
 	// Copied: central has two packets under one sequence number of this station,
 	// so two computers work with one key. Both photos are kept.
 	Copied bool `json:"copied,omitempty"`
+	// Forked: the audit lines in this station's packets are not of one log: it
+	// was rewritten, cut short, begun anew or copied. All photos are kept.
+	Forked bool `json:"forked,omitempty"`
 }
 
 // Recipients are whom a station seals for, instead of those it was told at its

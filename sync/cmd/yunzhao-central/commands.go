@@ -301,6 +301,7 @@ func (c *userAddCmd) Run(e *env) error {
 type stationCmd struct {
 	List   stationListCmd   `cmd:"" help:"列出站点 List stations."`
 	Revoke stationRevokeCmd `cmd:"" help:"吊销站点 Shut a station out for good."`
+	Settle stationSettleCmd `cmd:"" help:"站点的告警已查明 Take a station's alarms back, once they are understood."`
 }
 
 type stationListCmd struct{ dataFlag }
@@ -333,6 +334,19 @@ func (c *stationRevokeCmd) Run(e *env) error {
 	return c.with(e, func(ctl *central.Control) error {
 		form := url.Values{"station": {c.ID}}
 		return ctl.Do(e.ctx, http.MethodPost, "/revoke", formType, []byte(form.Encode()), &struct{}{})
+	})
+}
+
+type stationSettleCmd struct {
+	dataFlag
+	ID string `arg:"" help:"站点编号 Station id."`
+}
+
+// Run may be repeated.
+func (c *stationSettleCmd) Run(e *env) error {
+	return c.with(e, func(ctl *central.Control) error {
+		form := url.Values{"station": {c.ID}}
+		return ctl.Do(e.ctx, http.MethodPost, "/settle", formType, []byte(form.Encode()), &struct{}{})
 	})
 }
 
@@ -418,6 +432,9 @@ func (c *statsCmd) Run(e *env) error {
 		}
 		for _, id := range st.Copied {
 			e.printf("告警 ALARM: 站点 %s 的密钥有两台电脑在用，照片都已保留；请让两台都传完，查明后吊销，再重新注册 / two computers use the key of station %s; all photos are kept: let both send all they have, find the copy, revoke, enrol anew\n", id, id)
+		}
+		for _, id := range st.Forked {
+			e.printf("告警 ALARM: 站点 %s 的审计日志与以前传来的对不上，照片都已保留；请查明是谁改动、恢复或复制了数据目录，然后 yunzhao-central station settle %s / the audit log of station %s is not the one of before; all photos are kept: find out who changed, restored or copied its data, then settle the alarm\n", id, id, id)
 		}
 		return nil
 	})
