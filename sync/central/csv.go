@@ -12,7 +12,9 @@ import (
 	"unicode/utf8"
 
 	bolt "go.etcd.io/bbolt"
+	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/unicode"
 
 	"github.com/yunzhao-station/yunzhao/sync/roster"
 	"github.com/yunzhao-station/yunzhao/sync/wire"
@@ -44,7 +46,17 @@ type ImportReport struct {
 }
 
 // ErrRows means that the report of an import has errors.
-var ErrRows = errors.New("central: the roster has bad lines; nothing was imported")
+var ErrRows = errors.New("central: 名单有误，未导入任何学生 the roster has bad lines; nothing was imported")
+
+// FileError says why a roster file cannot be read at all. It is an ErrInvalid,
+// and like RowError it repeats nothing of the file.
+type FileError struct{ ZH, EN string }
+
+// Error is for the person at the command line: both languages.
+func (e *FileError) Error() string { return "central: " + e.ZH + " " + e.EN }
+
+// Unwrap returns ErrInvalid.
+func (e *FileError) Unwrap() error { return ErrInvalid }
 
 // columns by every header that is understood.
 var columns = map[string]string{
@@ -82,36 +94,74 @@ type tableRow struct {
 // csvTable reads comma separated text.
 type csvTable struct{ r *csv.Reader }
 
-// newCSVTable takes UTF-8 (with or without a byte order mark) or GB 18030, as
-// spreadsheets in China save it.
+// newCSVTable takes UTF-8 (with or without a byte order mark), GB 18030 or
+// UTF-16 with its mark, as spreadsheets in China save text. Fields end at a
+// comma; at a tab or a semicolon when the header has those and no comma, as
+// "Unicode text" and what is pasted from a sheet have them.
 func newCSVTable(data []byte) (*csvTable, error) {
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if !utf8.Valid(data) {
-		dec, err := simplifiedchinese.GB18030.NewDecoder().Bytes(data)
-		if err != nil || bytes.ContainsRune(dec, utf8.RuneError) {
-			return nil, fmt.Errorf("%w: the file is neither UTF-8 nor GB 18030 text", ErrInvalid)
-		}
-		data = dec
+	data, err := utf8Text(data)
+	if err != nil {
+		return nil, err
 	}
+	header, _, _ := bytes.Cut(data, []byte("\n"))
 	r := csv.NewReader(bytes.NewReader(data))
+	for _, sep := range []rune{',', '\t', ';'} {
+		if bytes.ContainsRune(header, sep) {
+			r.Comma = sep
+			break
+		}
+	}
 	r.FieldsPerRecord = -1 // counted by the caller, so that the report names the line
 	r.ReuseRecord = true
 	return &csvTable{r}, nil
 }
 
-func (c *csvTable) next() (tableRow, error) {
-	rec, err := c.r.Read()
-	var pe *csv.ParseError
+// utf8Text brings text in any of the encodings that are taken into UTF-8
+// without a mark.
+func utf8Text(data []byte) ([]byte, error) {
+	var dec *encoding.Decoder
 	switch {
-	case errors.As(err, &pe):
-		// Quotes are not closed as they should be; what follows cannot be
-		// told apart, so the report ends here.
-		return tableRow{line: pe.StartLine, zh: "引号不成对，无法读取该行及以后内容", en: "quotes do not match; cannot read on from here", last: true}, nil
-	case err != nil:
-		return tableRow{}, err
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
+		dec = unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder()
+	case utf8.Valid(data):
+		return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), nil
+	default:
+		dec = simplifiedchinese.GB18030.NewDecoder()
 	}
-	line, _ := c.r.FieldPos(0)
-	return tableRow{line: line, cells: rec}, nil
+	text, err := dec.Bytes(data)
+	if err != nil || bytes.ContainsRune(text, utf8.RuneError) {
+		return nil, &FileError{
+			"文件的文字编码无法识别：请在表格软件里另存为 .xlsx 或“CSV UTF-8”再导入",
+			"the file is not text in UTF-8, UTF-16 or GB 18030: save it as .xlsx or CSV UTF-8",
+		}
+	}
+	return text, nil
+}
+
+// next skips rows without content.
+func (c *csvTable) next() (tableRow, error) {
+	for {
+		rec, err := c.r.Read()
+		var pe *csv.ParseError
+		switch {
+		case errors.As(err, &pe):
+			// Quotes are not closed as they should be; what follows cannot be
+			// told apart, so the report ends here.
+			return tableRow{line: pe.StartLine, zh: "引号不成对，无法读取该行及以后内容", en: "quotes do not match; cannot read on from here", last: true}, nil
+		case err != nil:
+			return tableRow{}, err
+		case blank(rec):
+			continue
+		}
+		line, _ := c.r.FieldPos(0)
+		return tableRow{line: line, cells: rec}, nil
+	}
+}
+
+// blank says that a row has nothing in it: spreadsheets save rows that were
+// emptied or only formatted as a line of separators.
+func blank(cells []string) bool {
+	return !slices.ContainsFunc(cells, func(c string) bool { return strings.TrimSpace(c) != "" })
 }
 
 // parseRoster reads a roster file: a spreadsheet (.xlsx, its first sheet) or
@@ -120,7 +170,10 @@ func (c *csvTable) next() (tableRow, error) {
 func parseRoster(data []byte, batch wire.Batch) ([]wire.Student, ImportReport, error) {
 	var rep ImportReport
 	if len(data) > MaxRosterBytes {
-		return nil, rep, fmt.Errorf("%w: the file has more than %d bytes", ErrInvalid, MaxRosterBytes)
+		return nil, rep, &FileError{
+			fmt.Sprintf("文件超过 %d MB，请按批次拆分后导入", MaxRosterBytes>>20),
+			fmt.Sprintf("the file has more than %d MB: split it", MaxRosterBytes>>20),
+		}
 	}
 	var rows table
 	if isXLSX(data) {
@@ -139,7 +192,9 @@ func parseRoster(data []byte, batch wire.Batch) ([]wire.Student, ImportReport, e
 	}
 	header, err := rows.next()
 	if err != nil || header.zh != "" {
-		return nil, rep, fmt.Errorf("%w: the file has no header line", ErrInvalid)
+		return nil, rep, &FileError{
+			"文件没有标题行：第一行应写明各列名称，如 姓名、证件号码", "the file has no header line: the first names the columns",
+		}
 	}
 	at := map[string]int{}
 	for i, h := range header.cells {
@@ -148,13 +203,17 @@ func parseRoster(data []byte, batch wire.Batch) ([]wire.Student, ImportReport, e
 			continue // a column that is not ours
 		}
 		if _, twice := at[col]; twice {
-			return nil, rep, fmt.Errorf("%w: column %s is there twice", ErrInvalid, col)
+			return nil, rep, &FileError{
+				fmt.Sprintf("标题行中同一列出现两次（%s）", col), fmt.Sprintf("the header names column %s twice", col),
+			}
 		}
 		at[col] = i
 	}
 	for _, must := range []string{"name", "id_number"} {
 		if _, ok := at[must]; !ok {
-			return nil, rep, fmt.Errorf("%w: the header line lacks the column 姓名 (name) or 证件号码 (id_number)", ErrInvalid)
+			return nil, rep, &FileError{
+				"标题行缺少“姓名”或“证件号码”一列", "the header line lacks the column name or id_number",
+			}
 		}
 	}
 	width := len(header.cells)
@@ -185,7 +244,9 @@ func parseRoster(data []byte, batch wire.Batch) ([]wire.Student, ImportReport, e
 			continue
 		}
 		if rep.Rows++; rep.Rows > MaxRosterRows {
-			return nil, rep, fmt.Errorf("%w: the file has more than %d rows", ErrInvalid, MaxRosterRows)
+			return nil, rep, &FileError{
+				fmt.Sprintf("文件超过 %d 行，请拆分后导入", MaxRosterRows), fmt.Sprintf("the file has more than %d rows: split it", MaxRosterRows),
+			}
 		}
 		if len(rec) != width {
 			bad(line, fmt.Sprintf("有 %d 列，标题行有 %d 列", len(rec), width), fmt.Sprintf("%d columns, the header has %d", len(rec), width))
@@ -210,11 +271,11 @@ func parseRoster(data []byte, batch wire.Batch) ([]wire.Student, ImportReport, e
 		lines[key] = line
 		out = append(out, st)
 	}
-	if rep.Rows == 0 {
-		return nil, rep, fmt.Errorf("%w: the file has no students", ErrInvalid)
-	}
 	if len(rep.Errors) > 0 {
 		return nil, rep, ErrRows
+	}
+	if rep.Rows == 0 {
+		return nil, rep, &FileError{"文件里没有学生：标题行以下是空的", "the file has no students below its header"}
 	}
 	return out, rep, nil
 }

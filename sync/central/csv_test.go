@@ -106,6 +106,8 @@ func FuzzParseRoster(f *testing.F) {
 	f.Add([]byte(goodCSV))
 	f.Add([]byte("姓名,证件号码\n\"a,b\nc,d"))
 	f.Add([]byte("\xef\xbb\xbf姓名,身份证号\n甲,11010519491231002X\n"))
+	f.Add([]byte("\xff\xfe\xd3\x59\x0d\x54\x09\x00"))
+	f.Add([]byte("姓名;身份证号\n;\n甲;11010519491231002X\n"))
 	batch := wire.Batch{ID: "b", School: "s", Policy: wire.PayNone}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		students, rep, err := parseRoster(data, batch)

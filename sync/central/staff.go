@@ -208,7 +208,10 @@ func (s *Server) staffFail(w http.ResponseWriter, err error) {
 // explain says in both languages what an error means to the person at the page.
 func explain(err error) bilingual {
 	detail := strings.TrimPrefix(err.Error(), "central: ")
+	var file *FileError
 	switch {
+	case errors.As(err, &file):
+		return bilingual{file.ZH, file.EN}
 	case errors.Is(err, ErrNotFound):
 		return bilingual{"没有找到", "Not found"}
 	case errors.Is(err, ErrApproved):
@@ -979,7 +982,7 @@ func (s *Server) postRoster(w http.ResponseWriter, r *http.Request, ss staffSess
 func uploaded(r *http.Request, field string) (data []byte, err error) {
 	f, _, err := r.FormFile(field)
 	if err != nil {
-		return nil, fmt.Errorf("%w: no file was chosen", ErrInvalid)
+		return nil, &FileError{"请先选择要导入的文件", "No file was chosen"}
 	}
 	defer func(f multipart.File) { err = errors.Join(err, f.Close()) }(f)
 	return io.ReadAll(io.LimitReader(f, MaxRosterBytes+1))

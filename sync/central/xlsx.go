@@ -2,7 +2,6 @@ package central
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"strings"
 
@@ -18,6 +17,9 @@ const maxSheetBytes = 256 << 20
 // file's name says nothing.
 func isXLSX(data []byte) bool { return bytes.HasPrefix(data, []byte("PK\x03\x04")) }
 
+// errSheet is a first sheet that is damaged.
+var errSheet = &FileError{"工作簿的第一张工作表已损坏，请在表格软件里重新保存", "the workbook's first sheet is damaged: save it again"}
+
 // xlsxTable reads the first sheet of a workbook.
 type xlsxTable struct {
 	file  *excelize.File
@@ -32,17 +34,19 @@ func newXLSXTable(data []byte) (_ *xlsxTable, err error) {
 	})
 	if err != nil {
 		// The library's errors may quote the file.
-		return nil, fmt.Errorf("%w: the file is not a workbook that can be read (.xlsx without a password)", ErrInvalid)
+		return nil, &FileError{
+			"无法打开该工作簿：请存为不加密的 .xlsx 再导入", "the file is not a workbook that can be read (.xlsx without a password)",
+		}
 	}
 	sheets := f.GetSheetList()
 	if len(sheets) == 0 {
 		_ = f.Close()
-		return nil, fmt.Errorf("%w: the workbook has no sheet", ErrInvalid)
+		return nil, &FileError{"工作簿里没有工作表", "the workbook has no sheet"}
 	}
 	rows, err := f.Rows(sheets[0])
 	if err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("%w: the workbook's first sheet cannot be read", ErrInvalid)
+		return nil, errSheet
 	}
 	return &xlsxTable{file: f, rows: rows}, nil
 }
@@ -71,7 +75,7 @@ func (x *xlsxTable) next() (tableRow, error) {
 		return tableRow{line: x.line, cells: cells}, nil
 	}
 	if x.rows.Error() != nil {
-		return tableRow{}, fmt.Errorf("%w: the workbook's first sheet is damaged", ErrInvalid)
+		return tableRow{}, errSheet
 	}
 	return tableRow{}, io.EOF
 }
