@@ -35,8 +35,8 @@ func (c ExportCmd) Run(s *streams) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	x, err := stick.Export(ctx, c.To, st.enrolment.Enrolled.StationID, st.outbox, c.All)
-	if x.Copied > 0 {
-		err = errors.Join(err, st.note(s, "stick.exported", fmt.Sprintf("%d packets", x.Copied)))
+	if x.Copied+x.Erase > 0 {
+		err = errors.Join(err, st.note(s, "stick.exported", fmt.Sprintf("%d packets, %d requests to erase", x.Copied, x.Erase)))
 	}
 	if err = errors.Join(err, st.close()); err != nil {
 		return fmt.Errorf("U 盘导出没有完成，再次运行会接着做 / the export is not complete; run it again to go on: %w", stickProblem(err))
@@ -44,11 +44,16 @@ func (c ExportCmd) Run(s *streams) error {
 	if _, err := fmt.Fprintf(s.out, "U 盘上的照片包 / packets on the stick %d，其中新写入 / new %d（%.1f MB）\n", x.Packets, x.Copied, float64(x.Bytes)/1e6); err != nil {
 		return err
 	}
+	if x.Erase > 0 {
+		if _, err := fmt.Fprintf(s.out, "学生要求删除的申请 / requests to erase %d\n", x.Erase); err != nil {
+			return err
+		}
+	}
 	if x.Faulty > 0 {
 		fmt.Fprintf(s.err, "%d 个照片包在本机已损坏或丢失，未导出：请运行 yunzhao verify / %d packets are damaged or missing here and were not exported: run yunzhao verify\n", x.Faulty, x.Faulty)
 		return exitError(exitFailed)
 	}
-	if x.Packets > 0 {
+	if x.Packets+x.Erase > 0 {
 		_, err = fmt.Fprintln(s.out, "请安全弹出 U 盘带到中心；带回回执之前，照片仍算未上传。\nEject the stick and take it to the centre; until its acknowledgements are back the photos count as unsent.")
 	}
 	return err
@@ -73,11 +78,14 @@ func (c ImportCmd) Run(s *streams) error {
 	x, err := r.Import(ctx, c.From)
 	pending := st.outbox.Stats().Pending
 	if x != (stick.Imported{}) {
-		err = errors.Join(err, st.note(s, "stick.imported", fmt.Sprintf("%d acknowledgements, %d verdicts, %d students", x.Acks, x.Verdicts, x.Students)))
+		err = errors.Join(err, st.note(s, "stick.imported", fmt.Sprintf("%d acknowledgements, %d verdicts, %d students, %d erasures", x.Acks, x.Verdicts, x.Students, x.Erased)))
 	}
 	err = errors.Join(err, st.close())
 	if err == nil || x != (stick.Imported{}) {
 		fmt.Fprintf(s.out, "回执 / acknowledgements %d，审核结果 / verdicts %d，名单 / students %d，待传 / unsent %d\n", x.Acks, x.Verdicts, x.Students, pending)
+	}
+	if x.Erased > 0 {
+		fmt.Fprintf(s.out, "学生要求删除的，中心已答复 / requests to erase that central has settled: %d\n", x.Erased)
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -3,6 +3,7 @@ package central
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,6 +23,8 @@ type StickReport struct {
 	Stored   int      `json:"stored"`  // new here
 	Known    int      `json:"known"`   // central had them
 	Refused  int      `json:"refused"` // of the new ones: kept, but cannot be used
+	Erased   int      `json:"erased"`  // requests to erase that were settled, now or before
+	Decide   int      `json:"decide"`  // of approved photos: an administrator decides
 	Stations []string `json:"stations"`
 	// Bad files were not taken: torn, of a station that is unknown or revoked,
 	// not as it signed them, or with an id that stands for other bytes.
@@ -43,23 +46,38 @@ func (s *Server) ImportPackets(ctx context.Context, root, actor string) (StickRe
 	if err != nil {
 		return rep, fmt.Errorf("central: import packets: %w", err)
 	}
+	// Requests first: a packet that its student wants erased need not be taken in.
+	requests, err := stick.EraseFiles(root)
+	if err != nil {
+		return rep, fmt.Errorf("central: import packets: %w", err)
+	}
 	seen := map[string]bool{}
+	note := func(path, station string, err error) error {
+		var why stickError
+		if errors.As(err, &why) {
+			rep.Bad = append(rep.Bad, StickFile{filepath.Base(path), string(why)})
+			err = nil
+		}
+		if station != "" && !seen[station] {
+			seen[station] = true
+			rep.Stations = append(rep.Stations, station)
+		}
+		return err
+	}
+	for _, path := range requests {
+		station, err := s.importErase(ctx, path, &rep)
+		if err := note(path, station, err); err != nil {
+			return rep, fmt.Errorf("central: import requests to erase: %w", err)
+		}
+	}
 	for _, path := range files {
 		if err := ctx.Err(); err != nil {
 			return rep, fmt.Errorf("central: import packets: %w", err)
 		}
 		rep.Found++
 		station, err := s.importPacket(ctx, path, actor, &rep)
-		var why stickError
-		switch {
-		case errors.As(err, &why):
-			rep.Bad = append(rep.Bad, StickFile{filepath.Base(path), string(why)})
-		case err != nil:
+		if err := note(path, station, err); err != nil {
 			return rep, fmt.Errorf("central: import packets: %w", err)
-		}
-		if station != "" && !seen[station] {
-			seen[station] = true
-			rep.Stations = append(rep.Stations, station)
 		}
 	}
 	return rep, nil
@@ -70,6 +88,58 @@ type stickError string
 
 func (e stickError) Error() string { return string(e) }
 
+// maxEraseFile bounds a request to erase on a stick.
+const maxEraseFile = 16 << 10
+
+// importErase does what a request on a stick asks for, as if its station had
+// sent it.
+func (s *Server) importErase(ctx context.Context, path string, rep *StickReport) (station string, err error) {
+	raw, err := durable.ReadFile(path, maxEraseFile)
+	if err != nil {
+		return "", stickError("cannot be read")
+	}
+	var signed wire.Signed
+	var req wire.EraseRequest
+	if json.Unmarshal(raw, &signed) != nil || json.Unmarshal(signed.Payload, &req) != nil || validDeclaration(req.Packet) != nil {
+		return "", stickError("not a request to erase")
+	}
+	st, err := s.onStick(ctx, req.StationID)
+	if err != nil {
+		return "", err
+	}
+	if err := signed.Open(st.PublicKey, wire.TypeErase, &req); err != nil || req.StationID != st.ID {
+		return "", stickError("not as its station signed it")
+	}
+	said, err := s.erase(ctx, st, req, signed)
+	var refused *apiError
+	switch {
+	case errors.As(err, &refused):
+		return st.ID, stickError(refused.message)
+	case err != nil:
+		return st.ID, err
+	case said.State == wire.EraseDecide:
+		rep.Decide++
+	default:
+		rep.Erased++
+	}
+	return st.ID, nil
+}
+
+// onStick finds the station that something on a stick is of.
+func (s *Server) onStick(ctx context.Context, id string) (st Station, err error) {
+	err = s.view(ctx, func(tx *bolt.Tx) (err error) {
+		st, err = getJSON[Station](tx, bktStations, []byte(id))
+		return err
+	})
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return st, stickError("of a station that is not enrolled here")
+	case err == nil && st.Revoked():
+		return st, stickError("of a revoked station")
+	}
+	return st, err
+}
+
 func (s *Server) importPacket(ctx context.Context, path, actor string, rep *StickReport) (station string, err error) {
 	raw, err := durable.ReadFile(path, int64(packet.MaxSize))
 	if err != nil {
@@ -79,18 +149,9 @@ func (s *Server) importPacket(ctx context.Context, path, actor string, rep *Stic
 	if err != nil {
 		return "", stickError("not a whole packet")
 	}
-	var st Station
-	err = s.view(ctx, func(tx *bolt.Tx) (err error) {
-		st, err = getJSON[Station](tx, bktStations, []byte(pk.Header.Station))
-		return err
-	})
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return "", stickError("of a station that is not enrolled here")
-	case err != nil:
+	st, err := s.onStick(ctx, pk.Header.Station)
+	if err != nil {
 		return "", err
-	case st.Revoked():
-		return "", stickError("of a revoked station")
 	}
 	if err := pk.Verify(st.PublicKey); err != nil {
 		return "", stickError("not as its station signed it")
@@ -157,14 +218,31 @@ func (s *Server) storeWhole(ctx context.Context, id string, raw []byte) (Packet,
 }
 
 // ExportAnswers writes everything that a station is to be told onto a stick:
-// the acknowledgement of each of its packets, its verdicts, and its list of
+// the acknowledgement of each of its packets, what became of its requests to
+// erase, its verdicts, and its list of
 // students unless it is revoked. It returns the file's path and how many
 // acknowledgements are in it.
 func (s *Server) ExportAnswers(ctx context.Context, station, root, actor string) (path string, acks int, err error) {
 	var st Station
 	var all []wire.Signed
+	var erased []wire.Erased
 	err = s.view(ctx, func(tx *bolt.Tx) (err error) {
 		if st, err = getJSON[Station](tx, bktStations, []byte(station)); err != nil {
+			return err
+		}
+		err = tx.Bucket(bktErasures).ForEach(func(id, _ []byte) error {
+			row, err := getJSON[erasureRow](tx, bktErasures, id)
+			if err != nil || row.Station != st.ID {
+				return err
+			}
+			var req wire.EraseRequest
+			if err := json.Unmarshal(row.Request.Payload, &req); err != nil {
+				return fmt.Errorf("central: request to erase %s: %w", row.Packet, err)
+			}
+			erased = append(erased, wire.Erased{StationID: st.ID, ID: row.Packet, SHA256: req.Packet.SHA256, State: row.State, At: row.At})
+			return nil
+		})
+		if err != nil {
 			return err
 		}
 		return tx.Bucket(bktLastAck).ForEach(func(id, _ []byte) error {
@@ -185,6 +263,15 @@ func (s *Server) ExportAnswers(ctx context.Context, station, root, actor string)
 	err = stick.WriteAnswers(&out, st.ClaimKey, st.ID, func(yield func(wire.Signed) error) error {
 		for _, ack := range all {
 			if err := yield(ack); err != nil {
+				return err
+			}
+		}
+		for _, e := range erased {
+			signed, err := s.sign(wire.TypeErased, e)
+			if err != nil {
+				return err
+			}
+			if err := yield(signed); err != nil {
 				return err
 			}
 		}

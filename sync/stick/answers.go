@@ -1,6 +1,6 @@
 // Package stick carries what goes between a station and central on a USB
 // stick where there is no network: sealed packets one way; acknowledgements,
-// verdicts and the roster the other. It is a transport and nothing more: every
+// verdicts and the roster the other; requests to erase and what became of them. It is a transport and nothing more: every
 // object on the stick is the one that would have travelled by network, with its
 // signature, and counts for the same. A packet on a stick is not sent; it is
 // sent when central's signed acknowledgement has come back.
@@ -8,6 +8,7 @@
 // On the stick, below the directory that is given:
 //
 //	yunzhao/packets/STATION/SHA256.pkt    as they lie in the outbox (docs/packet.md)
+//	yunzhao/packets/STATION/ID.erase      the station's signed request to erase a packet
 //	yunzhao/answers/STATION.answers       for that station's eyes only
 //
 // Sticks are pulled out, filled up and lost. Files get their names only when
@@ -39,6 +40,7 @@ const (
 	dirPackets = "packets"
 	dirAnswers = "answers"
 	extPacket  = ".pkt"
+	extErase   = ".erase"
 	extAnswers = ".answers"
 )
 

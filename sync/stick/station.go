@@ -5,12 +5,15 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/yunzhao-station/yunzhao/sync/durable"
 	"github.com/yunzhao-station/yunzhao/sync/outbox"
@@ -24,6 +27,7 @@ type Exported struct {
 	Copied  int   // of them new
 	Bytes   int64 // copied
 	Faulty  int   // not exported: their file here is missing or damaged
+	Erase   int   // requests to erase, on the stick now
 }
 
 // Export copies packets that central has not acknowledged to the stick, and
@@ -41,6 +45,9 @@ func Export(ctx context.Context, root, station string, box *outbox.Outbox, all b
 		return Exported{}, fmt.Errorf("stick: export: %w", err)
 	}
 	var x Exported
+	if err := exportErase(dir, box, &x); err != nil {
+		return x, fmt.Errorf("stick: export requests to erase: %w", err)
+	}
 	for _, e := range box.List() {
 		if err := ctx.Err(); err != nil {
 			return x, fmt.Errorf("stick: export: %w", err)
@@ -73,6 +80,51 @@ func Export(ctx context.Context, root, station string, box *outbox.Outbox, all b
 		x.Bytes += int64(len(b))
 	}
 	return x, nil
+}
+
+// exportErase makes the requests on the stick those that central has not
+// settled, and takes their packets off it: what a student wants erased travels
+// no further.
+func exportErase(dir string, box *outbox.Outbox, x *Exported) error {
+	requests, err := box.Erasing()
+	if err != nil {
+		return err
+	}
+	want := map[string]bool{}
+	for _, request := range requests {
+		var asked wire.EraseRequest
+		if err := json.Unmarshal(request.Payload, &asked); err != nil {
+			continue // the outbox queues none that does not read
+		}
+		if _, err := ulid.ParseStrict(asked.Packet.ID); err != nil || filepath.Base(asked.Packet.SHA256) != asked.Packet.SHA256 {
+			continue // neither may lead elsewhere
+		}
+		b, err := json.Marshal(request)
+		if err != nil {
+			return err
+		}
+		name := asked.Packet.ID + extErase
+		want[name] = true
+		if err := durable.WriteFile(filepath.Join(dir, name), b); err != nil {
+			return err
+		}
+		if err := os.Remove(filepath.Join(dir, asked.Packet.SHA256+extPacket)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		x.Erase++
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		if name := d.Name(); strings.HasSuffix(name, extErase) && !want[name] {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // sweep removes the unfinished files of an export that was cut short.
@@ -124,6 +176,7 @@ type Reader struct {
 type Imported struct {
 	Acks     int // acknowledgements of packets that this station has
 	Verdicts int
+	Erased   int  // requests to erase that central has settled
 	Students int  // on the list that was taken over
 	Roster   bool // a newer list was there
 	// Strange counts acknowledgements of other bytes than this station has: an
@@ -155,6 +208,8 @@ func (r *Reader) Import(ctx context.Context, root string) (Imported, error) {
 			return r.ack(s, &x)
 		case wire.TypeVerdicts:
 			return r.verdicts(s, &x)
+		case wire.TypeErased:
+			return r.erased(s, &x)
 		case wire.TypeRoster:
 			var d wire.RosterDelta
 			if err := r.open(s, &d); err != nil {
@@ -208,6 +263,28 @@ func (r *Reader) ack(s wire.Signed, x *Imported) error {
 	return nil
 }
 
+// erased takes central's word on a request to erase.
+func (r *Reader) erased(s wire.Signed, x *Imported) error {
+	var said wire.Erased
+	if err := r.open(s, &said); err != nil {
+		return err
+	}
+	if said.StationID != r.Station {
+		return fmt.Errorf("%w: an erasure for another station", ErrAnswers)
+	}
+	switch err := r.Outbox.SettleErase(said, s); {
+	case errors.Is(err, outbox.ErrAckMismatch):
+		x.Strange++
+	case errors.Is(err, outbox.ErrUnknown):
+		x.Unknown++
+	case err != nil:
+		return err
+	case said.State != wire.EraseDecide:
+		x.Erased++
+	}
+	return nil
+}
+
 func (r *Reader) verdicts(s wire.Signed, x *Imported) error {
 	var v wire.Verdicts
 	if err := r.open(s, &v); err != nil {
@@ -251,7 +328,12 @@ func (r *Reader) roster(pages []wire.RosterDelta, x *Imported) error {
 
 // Files lists the packet files on a stick, whatever station they are of, or
 // those that lie straight in the directory.
-func Files(root string) ([]string, error) {
+func Files(root string) ([]string, error) { return files(root, extPacket) }
+
+// EraseFiles lists the requests to erase in the same way.
+func EraseFiles(root string) ([]string, error) { return files(root, extErase) }
+
+func files(root, ext string) ([]string, error) {
 	dirs := []string{root}
 	stations, err := os.ReadDir(PacketRoot(root))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -269,7 +351,7 @@ func Files(root string) ([]string, error) {
 			return nil, fmt.Errorf("stick: look for packets: %w", err)
 		}
 		for _, d := range list {
-			if name := d.Name(); strings.HasSuffix(name, extPacket) && !strings.HasPrefix(name, ".") {
+			if name := d.Name(); strings.HasSuffix(name, ext) && !strings.HasPrefix(name, ".") {
 				out = append(out, filepath.Join(dir, name))
 			}
 		}

@@ -24,6 +24,9 @@ func (c *importPacketsCmd) Run(e *env) error {
 			return err
 		}
 		e.printf("新收 stored %d，已有 known %d，拒收 refused %d，共 of %d\n", rep.Stored, rep.Known, rep.Refused, rep.Found)
+		if rep.Erased+rep.Decide > 0 {
+			e.printf("学生要求删除：已删除 erased %d，待管理员决定 to be decided %d\n", rep.Erased, rep.Decide)
+		}
 		for _, b := range rep.Bad {
 			e.printf("✗ %s: %s\n", b.Name, b.Why)
 		}
